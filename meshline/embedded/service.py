@@ -51,15 +51,20 @@ def stop(*, root: Path) -> None:
         raise EmbeddedError(f"Still running: {', '.join(left)}. The logs are in {places.log('any').parent}.")
 
 
+def urls(*, root: Path) -> dict[str, str]:
+    """Returns the DATABASE_URL and REDIS_URL that this checkout's servers have whenever they run. Starts nothing."""
+    return _urls(_locate(root)[1])
+
+
 def status(*, root: Path) -> dict[str, dict[str, object]]:
     """Returns, by server, whether it answers, its process id, its URL and its log. Starts nothing."""
     _, places = _locate(root)
-    urls = _urls(places)
+    by_variable = _urls(places)
     return {
         server.NAME: {
             "answering": server.is_answering(places),
             "pid": server.find_pid(places),
-            "url": urls[VARIABLES[server.NAME]],
+            "url": by_variable[VARIABLES[server.NAME]],
             "log": str(places.log(server.NAME)),
         }
         for server in SERVERS

@@ -51,10 +51,9 @@ def _urls_in_use(root: Path) -> dict[str, str]:
     urls = {}
     for name, state in service.status(root=root).items():
         variable = service.VARIABLES[name]
-        external = os.environ.get(variable)
-        if not external and not state["answering"]:
+        urls[variable] = os.environ.get(variable) or str(state["url"])
+        if urls[variable] == state["url"] and not state["answering"]:
             raise EmbeddedError(f"{name} is not running. What to do: `manage.py embedded start`, or set {variable}.")
-        urls[variable] = external or str(state["url"])
     return urls
 
 
