@@ -1,0 +1,83 @@
+"""The support desk: tickets with comments. Every change of a ticket is told by webhook."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from syncflows.sandbox import documents, webhooks
+from syncflows.sandbox.documents import COMMENTS, TICKETS
+from syncflows.sandbox.enums import EventType, Priority, TicketStatus
+from syncflows.sandbox.exchange import Answer, Call
+from syncflows.sandbox.fields import Input, LongText, Reference, Text
+from syncflows.sandbox.lists import CHANGED, Filters, answer_page, page_size, refuse_unknown
+from syncflows.sandbox.resources import find, merge, save_change, stamp
+
+TICKET_FILTERS: Filters = {**CHANGED, "external_id": ("external_id", "="), "status": ("status", "=")}
+
+
+class TicketIn(Input):
+    subject: Text
+    description: LongText = ""
+    priority: Priority = Priority.NORMAL
+    external_id: Reference | None = None
+    requester: Text | None = None
+
+
+class TicketChange(TicketIn):
+    status: TicketStatus = TicketStatus.OPEN
+    assignee: Text | None = None
+
+
+class CommentIn(Input):
+    body: Annotated[str, Field(min_length=1, max_length=20_000)]
+    author: Text | None = None
+
+
+def create_ticket(call: Call) -> Answer:
+    given = call.read(TicketIn).model_dump()
+    body = {"id": documents.new_id("tic"), **given, "status": TicketStatus.OPEN, "assignee": None, "version": 1}
+    body = documents.add(call.store, TICKETS, stamp(call, body))
+    call.emit(EventType.TICKET_CREATED, body)
+    return Answer(201, body)
+
+
+def change_ticket(call: Call) -> Answer:
+    current = find(call, TICKETS)
+    after = save_change(call, TICKETS, current, merge(call, TicketChange, current).model_dump())
+    if after:
+        call.emit(EventType.TICKET_UPDATED, after)
+    return Answer(200, after or current)
+
+
+def create_comment(call: Call) -> Answer:
+    """The ticket changes with it: version, time and webhook."""
+    ticket = find(call, TICKETS)
+    body = {"id": documents.new_id("com"), "ticket_id": ticket["id"], **call.read(CommentIn).model_dump()}
+    body = documents.add(call.store, COMMENTS, stamp(call, body))
+    after = save_change(call, TICKETS, ticket, {"last_comment_id": body["id"]})
+    call.emit(EventType.TICKET_UPDATED, {**(after or ticket), "comment": body})
+    return Answer(201, body)
+
+
+def list_comments(call: Call) -> Answer:
+    ticket = find(call, TICKETS)
+    refuse_unknown(call.query, known=("limit", "cursor"))
+    items, cursor = documents.page(
+        call.store,
+        COMMENTS,
+        [("parent", "=", ticket["id"])],
+        limit=page_size(call.query),
+        cursor=call.query.get("cursor"),
+    )
+    return Answer(200, {"items": items, "next_cursor": cursor})
+
+
+ROUTES = [
+    ("POST", "/tickets", create_ticket),
+    ("GET", "/tickets", lambda call: answer_page(call, TICKETS, TICKET_FILTERS)),
+    ("GET", "/tickets/{key}", lambda call: Answer(200, find(call, TICKETS))),
+    ("PATCH", "/tickets/{key}", change_ticket),
+    ("POST", "/tickets/{key}/comments", create_comment),
+    ("GET", "/tickets/{key}/comments", list_comments),
+    *webhooks.ROUTES,
+]
