@@ -1,0 +1,1 @@
+"""Failures that are somebody's: tickets, routing, clocks, approvals. Must not import reconciliation or the console."""

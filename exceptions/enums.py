@@ -1,0 +1,47 @@
+"""States of tickets and approvals. Values are permanent."""
+
+from django.db.models import TextChoices
+
+
+class TicketStatus(TextChoices):
+    OPEN = "open", "Open"
+    ACKNOWLEDGED = "acknowledged", "In work"
+    WAITING = "waiting", "Waiting"
+    RESOLVED = "resolved", "Resolved"
+
+
+class Resolution(TextChoices):
+    REPLAYED = "replayed", "Replayed"
+    CORRECTED = "corrected", "Corrected at the source"
+    ACCEPTED = "accepted", "Accepted"
+    APPROVED = "approved", "Approved"
+    REFUSED = "refused", "Refused"
+    DUPLICATE = "duplicate", "Duplicate"
+    WRITTEN_OFF = "written_off", "Written off"
+    RECOVERED = "recovered", "Went on by itself"
+    SUPERSEDED = "superseded", "Superseded by newer data"
+    RECHECKED = "rechecked", "Proven by a re-check"
+
+
+class ApprovalStatus(TextChoices):
+    PENDING = "pending", "Waiting for a decision"
+    APPROVED = "approved", "Approved"
+    REFUSED = "refused", "Refused"
+    VOID = "void", "Void: changed since"
+
+
+class EntryKind(TextChoices):
+    """What a line of a ticket's timeline is."""
+
+    OPENED = "opened", "Opened"
+    COMMENT = "comment", "Comment"
+    ASSIGNED = "assigned", "Assigned"
+    STATUS = "status", "Status"
+    CORRECTED = "corrected", "Corrected"
+    DECISION = "decision", "Decision"
+    ESCALATED = "escalated", "Escalated"
+    RECURRED = "recurred", "Happened again"
+    RESOLVED = "resolved", "Resolved"
+
+
+LIVE = (TicketStatus.OPEN, TicketStatus.ACKNOWLEDGED, TicketStatus.WAITING)

@@ -1,0 +1,1 @@
+"""Meshline: carries each business trigger to its outcome, with proof."""

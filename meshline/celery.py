@@ -1,0 +1,17 @@
+"""The Celery application: workers, and the beat schedule whose jobs re-ring for whatever the rows say is due."""
+
+import os
+
+from celery import Celery
+from celery.schedules import crontab
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "meshline.settings")
+app = Celery("meshline")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+app.conf.beat_schedule = {
+    # expires: a sweep that waited longer than its own period is worthless, the next one does its work.
+    "sweep": {"task": "engine.sweep", "schedule": 2.0, "options": {"expires": 2}},
+    "escalate": {"task": "exceptions.watch_clocks", "schedule": 60.0, "options": {"expires": 60}},
+    "reconcile-nightly": {"task": "reconciliation.nightly", "schedule": crontab(hour="2", minute="0")},
+}

@@ -1,0 +1,1 @@
+"""The top layer: overview, global search, navigation."""

@@ -1,0 +1,37 @@
+"""Background work: the doorbell. Rows are the truth; a job that is lost is rung again by the sweeper."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from celery import current_app
+from django.core.cache import cache
+from django.db import transaction
+
+log = logging.getLogger(__name__)
+
+
+def enqueue(task: str, **kwargs: Any) -> None:
+    """Send `task` by name once the running transaction has committed. A broker that is down is logged, never raised."""
+    transaction.on_commit(lambda: _send(task, kwargs))
+
+
+def ring(task: str, *, at_most_every_s: float = 0.2, **kwargs: Any) -> None:
+    """As `enqueue`, but not more often than that over all processes: one bell wakes a worker for any number of rows."""
+    transaction.on_commit(lambda: _ring(task, at_most_every_s, kwargs))
+
+
+def _ring(task: str, at_most_every_s: float, kwargs: dict[str, Any]) -> None:
+    try:
+        if cache.add(f"bell:{task}:{kwargs}", 1, timeout=max(at_most_every_s, 0.05)):
+            _send(task, kwargs)
+    except Exception as error:  # noqa: BLE001 - whatever the broker's client raises, the rows are committed
+        log.warning("bell for %s not rung, the sweeper will: %s", task, error)
+
+
+def _send(task: str, kwargs: dict[str, Any]) -> None:
+    try:
+        current_app.send_task(task, kwargs=kwargs, retry=False)
+    except Exception as error:  # noqa: BLE001 - see _ring
+        log.warning("task %s not sent, the sweeper will: %s", task, error)

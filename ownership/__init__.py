@@ -1,0 +1,1 @@
+"""People, teams, systems and who owns what. Must not import syncflows, exceptions or reconciliation."""

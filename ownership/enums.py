@@ -1,0 +1,46 @@
+"""States and kinds of ownership. Values are permanent."""
+
+from django.db.models import TextChoices
+
+
+class Role(TextChoices):
+    """What a person does here; abilities by role are in `permissions.ABILITIES`."""
+
+    FINANCE_OPS = "finance_ops", "Finance ops"
+    SALES_LEADER = "sales_leader", "Sales leader"
+    FLOW_OWNER = "flow_owner", "Flow owner"
+    ADMIN = "admin", "Admin"
+    AUDITOR = "auditor", "Auditor"
+    SERVICE = "service", "Service (API)"
+
+
+class OwnerRole(TextChoices):
+    """The four owners of a flow."""
+
+    SYNC = "sync_owner", "Sync owner (accountable)"
+    SOURCE = "source_owner", "Source owner"
+    SINK = "sink_owner", "Sink owner"
+    PLATFORM = "platform_owner", "Platform owner"
+
+
+class SystemState(TextChoices):
+    """Whether the engine writes to a system."""
+
+    UP = "up", "Up"
+    DEGRADED = "degraded", "Degraded"
+    DOWN = "down", "Down"
+    PAUSED = "paused", "Paused by a person"
+
+
+class Scope(TextChoices):
+    """What an API token may do."""
+
+    EVENTS_WRITE = "events:write", "Send events"
+    EVENTS_READ = "events:read", "Read events, runs and lineage"
+    FLOWS_READ = "flows:read", "Read flows and owners"
+    TICKETS_READ = "tickets:read", "Read tickets"
+    TICKETS_WRITE = "tickets:write", "Comment, assign, fix, replay and resolve tickets"
+    APPROVALS_READ = "approvals:read", "Read approvals"
+    APPROVALS_DECIDE = "approvals:decide", "Decide approvals"
+    RECONCILIATION_READ = "reconciliation:read", "Read reconciliation runs and discrepancies"
+    RECONCILIATION_WRITE = "reconciliation:write", "Start and resolve reconciliation"

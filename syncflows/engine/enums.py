@@ -1,0 +1,79 @@
+"""States of events, runs, steps and write attempts. Values are permanent."""
+
+from django.db.models import TextChoices
+
+
+class EventStatus(TextChoices):
+    ACCEPTED = "accepted", "Accepted"
+    QUARANTINED = "quarantined", "Quarantined"
+    UNROUTED = "unrouted", "No flow wants it"
+    RELEASED = "released", "Released from quarantine"
+
+
+class RunStatus(TextChoices):
+    PENDING = "pending", "Due"
+    RUNNING = "running", "Running"
+    RETRYING = "retrying", "Will retry"
+    HELD = "held", "Held"
+    FAILED = "failed", "Failed, ticket open"
+    ERRORED = "errored", "Errored, ticket open"
+    COMPLETED = "completed", "Completed"
+    IGNORED = "ignored", "Ignored"
+    SUPERSEDED = "superseded", "Superseded"
+    CANCELLED = "cancelled", "Closed without outcome"
+
+
+class StepStatus(TextChoices):
+    PLANNED = "planned", "Planned"
+    INTENDED = "intended", "Intended"
+    SENT = "sent", "Sent"
+    UNKNOWN = "unknown", "Outcome unknown"
+    DONE = "done", "Done"
+    REJECTED = "rejected", "Rejected"
+
+
+class AttemptStatus(TextChoices):
+    INTENDED = "intended", "Intended"
+    SENT = "sent", "Sent"
+    ACKNOWLEDGED = "acknowledged", "Acknowledged"
+    REJECTED = "rejected", "Rejected"
+    UNKNOWN = "unknown", "Outcome unknown"
+    NOT_SENT = "not_sent", "Never sent"
+
+
+class FactKind(TextChoices):
+    """Kinds of lineage rows."""
+
+    RECEIVED = "received", "Received"
+    QUARANTINED = "quarantined", "Quarantined"
+    UNROUTED = "unrouted", "No flow wants it"
+    CONTRACT = "contract", "Contract"
+    IGNORED = "ignored", "Ignored"
+    SUPERSEDED = "superseded", "Superseded"
+    CANONICAL = "canonical", "Canonical record"
+    IDENTITY = "identity", "Identity"
+    POLICY = "policy", "Policy"
+    PLAN = "plan", "Plan"
+    INTENDED = "intended", "Write intended"
+    SENT = "sent", "Write sent"
+    ANSWERED = "answered", "Answer"
+    PROBED = "probed", "Probed"
+    ADOPTED = "adopted", "Already done"
+    RETRY = "retry", "Retry planned"
+    HELD = "held", "Held"
+    RELEASED = "released", "Released"
+    FAILED = "failed", "Failed"
+    ERRORED = "errored", "Errored"
+    TICKET = "ticket", "Ticket"
+    DECISION = "decision", "Decision"
+    CORRECTED = "corrected", "Payload corrected"
+    REPLAYED = "replayed", "Replay"
+    COMPLETED = "completed", "Completed"
+    CANCELLED = "cancelled", "Closed"
+    RECONCILED = "reconciled", "Reconciled"
+
+
+DUE = (RunStatus.PENDING, RunStatus.RETRYING)
+PARKED = (RunStatus.HELD, RunStatus.FAILED, RunStatus.ERRORED)
+TERMINAL = (RunStatus.COMPLETED, RunStatus.IGNORED, RunStatus.SUPERSEDED, RunStatus.CANCELLED)
+IN_FLIGHT = (StepStatus.INTENDED, StepStatus.SENT, StepStatus.UNKNOWN)

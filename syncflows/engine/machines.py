@@ -1,0 +1,24 @@
+"""Which status of a run may follow which. `kernel.transitions` is the only writer.
+
+pending > running when a worker claims it; running > retrying when a try failed and another is due later; running > held when it waits on purpose;
+running > failed or errored when a person must act; from any of those three back to pending by release or replay, or on to cancelled by decision.
+"""
+
+from meshline.kernel.transitions import Machine
+from syncflows.engine.enums import RunStatus as R
+
+RUN = Machine(
+    "run",
+    {
+        R.PENDING: {R.RUNNING, R.SUPERSEDED, R.HELD, R.CANCELLED},
+        R.RUNNING: {R.PENDING, R.RETRYING, R.HELD, R.FAILED, R.ERRORED, R.COMPLETED, R.IGNORED, R.SUPERSEDED},
+        R.RETRYING: {R.RUNNING, R.PENDING, R.SUPERSEDED, R.CANCELLED},
+        R.HELD: {R.PENDING, R.CANCELLED, R.SUPERSEDED},
+        R.FAILED: {R.PENDING, R.CANCELLED, R.SUPERSEDED},
+        R.ERRORED: {R.PENDING, R.CANCELLED, R.SUPERSEDED},
+        R.COMPLETED: {R.PENDING},
+        R.IGNORED: {R.PENDING},
+        R.SUPERSEDED: {R.PENDING},
+        R.CANCELLED: {R.PENDING},
+    },
+)

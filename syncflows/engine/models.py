@@ -1,0 +1,237 @@
+"""What arrived, what was made of it, what was done with it, and why. The rows are the truth; queues are only doorbells."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+
+from meshline.kernel import ids, jsontext
+from syncflows.engine.enums import AttemptStatus, EventStatus, FactKind, RunStatus, StepStatus
+from syncflows.enums import HoldReason
+
+AMOUNT = {"max_digits": 36, "decimal_places": 12}
+
+
+class Event(models.Model):
+    """What arrived, as it arrived. Written by `engine.ingest` only; payload never changes.
+
+    Invariants: (source, source_event_id) is unique, whatever the number of deliveries; a quarantined event keeps its raw text.
+    """
+
+    public_id = models.CharField(max_length=24, unique=True, default=ids.maker("evt"), editable=False)
+    source = models.CharField(max_length=80, help_text="the system's name")
+    source_event_id = models.CharField(max_length=200, help_text="the source's id of the event; a fingerprint where it has none")
+    type = models.CharField(max_length=120)
+    status = models.CharField(max_length=12, choices=EventStatus, default=EventStatus.ACCEPTED)
+    payload = models.JSONField(null=True, encoder=jsontext.ExactEncoder)
+    raw = models.TextField(blank=True, help_text="the body of a quarantined event, as text (undecodable bytes escaped)")
+    problem = models.TextField(blank=True, help_text="why it is quarantined or unrouted")
+    canonical_key = models.CharField(max_length=200, blank=True)
+    lane = models.CharField(max_length=260, blank=True, help_text="object:key; runs of one lane are serial")
+    sequence = models.CharField(max_length=60, blank=True, help_text="orders events of one lane as the source does; compared as text")
+    correlation_id = models.CharField(max_length=64, db_index=True, help_text="trace id of W3C traceparent, or made here")
+    occurred_at = models.DateTimeField(null=True, blank=True, help_text="at the source")
+    received_at = models.DateTimeField(auto_now_add=True, db_index=True)
+    origin = models.CharField(max_length=300, blank=True, help_text="how it came: http, webhook, file name and line")
+    synthetic = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["source", "source_event_id"], name="one_event_per_source_and_id")]
+        indexes = [
+            models.Index(fields=["canonical_key"], name="event_by_key"),  # reader: trace
+            models.Index(fields=["-id"], condition=~Q(status="accepted"), name="event_not_accepted"),  # reader: quarantine list
+        ]
+
+
+class Run(models.Model):
+    """One event carried by one flow version. Status is written by `kernel.transitions` only; leases by `engine.claims`.
+
+    Invariants: at most one running run per lane; one run per event and flow; a parked run has a reason.
+    """
+
+    public_id = models.CharField(max_length=24, unique=True, default=ids.maker("run"), editable=False)
+    event = models.ForeignKey(Event, on_delete=models.PROTECT, related_name="runs")
+    flow = models.CharField(max_length=80)
+    flow_version = models.ForeignKey("governance.DefinitionVersion", null=True, on_delete=models.PROTECT, related_name="+", help_text="the version that last carried it")
+    status = models.CharField(max_length=12, choices=RunStatus, default=RunStatus.PENDING)
+    lane = models.CharField(max_length=260)
+    sequence = models.CharField(max_length=60, blank=True)
+    correlation_id = models.CharField(max_length=64, db_index=True)
+    canonical_key = models.CharField(max_length=200)
+    priority = models.SmallIntegerField(default=100, help_text="lower goes first")
+    due_at = models.DateTimeField(help_text="when to carry it on; of use while pending or retrying")
+    tries = models.PositiveIntegerField(default=0, help_text="since the last release or replay")
+    lease_owner = models.CharField(max_length=60, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    hold_reason = models.CharField(max_length=12, choices=HoldReason, blank=True)
+    waits_for = models.CharField(max_length=260, blank=True, help_text="entity:value, while held for a dependency")
+    status_reason = models.TextField(blank=True, help_text="a sentence: why it is where it is")
+    payload = models.JSONField(null=True, encoder=jsontext.ExactEncoder, help_text="the corrected payload; null: the event's own")
+    canonical = models.JSONField(null=True, encoder=jsontext.ExactEncoder)
+    clearances = models.JSONField(default=list, help_text="decisions of people that policies honour: policy, rule, fingerprint, by, at, via")
+    plan_fingerprint = models.CharField(max_length=64, blank=True)
+    amount = models.DecimalField(null=True, blank=True, **AMOUNT)
+    currency = models.CharField(max_length=3, blank=True)
+    customer = models.CharField(max_length=200, blank=True)
+    outcome = models.CharField(max_length=200, blank=True, help_text="the far side's number of the main document")
+    human_actions = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField(auto_now_add=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["event", "flow"], name="one_run_per_event_and_flow"),
+            models.UniqueConstraint(fields=["lane"], condition=Q(status="running"), name="one_running_run_per_lane"),
+        ]
+        indexes = [
+            models.Index(fields=["priority", "due_at", "id"], condition=Q(status__in=["pending", "retrying"]), name="run_due"),  # reader: claims
+            models.Index(fields=["lane", "sequence", "id"], condition=Q(status__in=["pending", "retrying", "running"]), name="run_lane_active"),  # reader: claims
+            models.Index(fields=["lane", "-id"], name="run_lane"),  # reader: superseding, trace
+            models.Index(fields=["lease_until"], condition=Q(status="running"), name="run_leases"),  # reader: sweeper
+            models.Index(fields=["waits_for"], condition=Q(status="held"), name="run_waits"),  # reader: releases of dependencies
+            models.Index(fields=["flow", "status", "-id"], name="run_by_flow"),  # reader: flow pages
+            models.Index(fields=["canonical_key"], name="run_by_key"),  # reader: trace
+        ]
+
+    @property
+    def current_payload(self) -> object:
+        return self.payload if self.payload is not None else self.event.payload
+
+
+class Step(models.Model):
+    """One planned effect of a run, and the outside write it is. Written by `engine.execute` and `engine.plan`.
+
+    Invariant: one owner of an idempotency key (`owns_write`); the others adopt what it did.
+    """
+
+    run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="steps")
+    index = models.PositiveSmallIntegerField()
+    name = models.CharField(max_length=80)
+    system = models.CharField(max_length=80)
+    operation = models.CharField(max_length=80)
+    status = models.CharField(max_length=10, choices=StepStatus, default=StepStatus.PLANNED)
+    reference = models.CharField(max_length=200)
+    idempotency_key = models.CharField(max_length=120)
+    owns_write = models.BooleanField(default=True)
+    document = models.JSONField(encoder=jsontext.ExactEncoder)
+    document_fingerprint = models.CharField(max_length=64)
+    external_id = models.CharField(max_length=200, blank=True)
+    answer = models.JSONField(null=True, encoder=jsontext.ExactEncoder)
+    done_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["index"]
+        constraints = [
+            models.UniqueConstraint(fields=["run", "index"], name="one_step_per_place"),
+            models.UniqueConstraint(fields=["idempotency_key"], condition=Q(owns_write=True), name="one_owner_of_a_write"),
+        ]
+        indexes = [models.Index(fields=["external_id"], name="step_by_external_id")]  # reader: trace
+
+
+class WriteAttempt(models.Model):
+    """One try at one outside write: committed before it is sent, and again when answered. Written by `engine.execute`."""
+
+    step = models.ForeignKey(Step, on_delete=models.PROTECT, related_name="attempts")
+    number = models.PositiveIntegerField()
+    status = models.CharField(max_length=12, choices=AttemptStatus, default=AttemptStatus.INTENDED)
+    lease_owner = models.CharField(max_length=60)
+    intended_at = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True, blank=True)
+    answered_at = models.DateTimeField(null=True, blank=True)
+    error_code = models.CharField(max_length=60, blank=True)
+    error = models.TextField(blank=True)
+    detail = models.JSONField(default=dict, encoder=jsontext.ExactEncoder)
+
+    class Meta:
+        ordering = ["number"]
+        constraints = [models.UniqueConstraint(fields=["step", "number"], name="one_attempt_per_number")]
+
+
+class LineageFact(models.Model):
+    """One ordered fact: a decision with its inputs, an attempt, an answer. Append-only (a trigger refuses UPDATE and DELETE).
+
+    Order within a record is by id. `event` and `run` are row numbers without constraints: facts outlive what they speak of.
+    """
+
+    event_id = models.BigIntegerField(null=True)
+    run_id = models.BigIntegerField(null=True)
+    at = models.DateTimeField()
+    kind = models.CharField(max_length=12, choices=FactKind)
+    summary = models.TextField(help_text="a sentence")
+    detail = models.JSONField(default=dict, encoder=jsontext.ExactEncoder)
+    actor = models.CharField(max_length=200, blank=True, help_text="empty: the engine")
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["run_id", "id"], name="fact_of_run"),  # reader: lineage of a run
+            models.Index(fields=["event_id", "id"], name="fact_of_event"),  # reader: lineage of an event
+        ]
+
+
+class TraceKey(models.Model):
+    """A name by which a record is found: canonical key, external id, order number, correlation id, customer. Written with the fact that made it known."""
+
+    value = models.CharField(max_length=200)
+    kind = models.CharField(max_length=30)
+    event_id = models.BigIntegerField()
+    run_id = models.BigIntegerField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["value", "kind", "event_id"], name="one_trace_key")]
+
+
+class CanonicalRecord(models.Model):
+    """The business object in our terms, at its newest applied state. Written by `engine.records`, inside the lane of its key."""
+
+    object = models.CharField(max_length=40)
+    key = models.CharField(max_length=200)
+    source = models.CharField(max_length=80)
+    flow = models.CharField(max_length=80)
+    sequence = models.CharField(max_length=60, blank=True, help_text="of the event that was applied last")
+    event = models.ForeignKey(Event, on_delete=models.PROTECT, related_name="+", help_text="applied last")
+    run = models.ForeignKey(Run, null=True, on_delete=models.PROTECT, related_name="+")
+    document = models.JSONField(encoder=jsontext.ExactEncoder)
+    amount = models.DecimalField(null=True, blank=True, **AMOUNT)
+    currency = models.CharField(max_length=3, blank=True)
+    business_date = models.DateField(null=True, blank=True, help_text="of the document; reconciliation windows go by it")
+    external_ids = models.JSONField(default=dict, help_text="system name to its id of this record")
+    delivered_at = models.DateTimeField(null=True, blank=True, help_text="when the far side confirmed it")
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["flow", "object", "key"], name="one_canonical_record")]
+        indexes = [models.Index(fields=["flow", "business_date"], name="canonical_window")]  # reader: reconciliation
+
+
+class CrosswalkEntry(models.Model):
+    """The same thing under its names in different systems. Written by `engine.crosswalk`; aliases by `governance.apply` through it.
+
+    `entity` product, customer…; `value` as `system` says it (folded); `key` our canonical key.
+    """
+
+    entity = models.CharField(max_length=40)
+    system = models.CharField(max_length=80)
+    value = models.CharField(max_length=200)
+    key = models.CharField(max_length=200)
+    origin = models.CharField(max_length=20, help_text="declared, learned or decided")
+    created_by = models.CharField(max_length=200)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["entity", "system", "value"], name="one_meaning_per_value")]
+        indexes = [models.Index(fields=["entity", "key"], name="crosswalk_by_key")]  # reader: external id of a canonical record
+
+
+class SourceFile(models.Model):
+    """How far a file has been read, so that an import that was cut off goes on. Written by `engine.files`."""
+
+    source = models.CharField(max_length=80)
+    fingerprint = models.CharField(max_length=64)
+    name = models.CharField(max_length=300)
+    position = models.BigIntegerField(default=0, help_text="records committed so far")
+    finished_at = models.DateTimeField(null=True, blank=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["source", "fingerprint"], name="one_progress_per_file")]

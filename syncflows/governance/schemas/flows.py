@@ -1,0 +1,158 @@
+"""Contracts, mappings, policies and flows."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import jsonschema_rs
+from pydantic import Field, StringConstraints, field_validator, model_validator
+
+from syncflows.enums import ExceptionClass, Verdict
+from syncflows.governance.schemas.base import Amount, Cel, Duration, Name, Strict, Template
+
+
+class Read(Strict):
+    """How a field's text becomes a value. Empty text is null. `formats` as strptime, tried in order; dates become 2026-11-30."""
+
+    type: Literal["text", "decimal", "integer", "date", "datetime", "boolean"] = "text"
+    formats: list[str] = []
+    required: bool = False
+
+
+class Csv(Strict):
+    """Which file this contract reads: one whose header has these columns."""
+
+    columns: list[str] = Field(min_length=1)
+    delimiter: Annotated[str, StringConstraints(min_length=1, max_length=1)] = ","
+
+
+class Contract(Strict):
+    """What an event must look like. Expressions read payload (after `read`); `schema` is JSON Schema 2020-12 over the same."""
+
+    version: Annotated[str, StringConstraints(pattern=r"^\d+\.\d+\.\d+$")]
+    system: Name
+    types: list[str] = Field(min_length=1, description="event types, exactly as they arrive")
+    object: Name
+    csv: Csv | None = None
+    read: dict[str, Read | Literal["text", "decimal", "integer", "date", "datetime", "boolean"]] = {}
+    key: Cel
+    event_id: Cel | None = Field(default=None, description="where the source sends none; default: a fingerprint of the payload as read")
+    sequence: Cel | None = Field(default=None, description="orders events of one key; compared as text, so pad numbers or use ISO dates")
+    occurred_at: Cel | None = None
+    schema_: dict[str, Any] = Field(alias="schema")
+
+    @field_validator("schema_")
+    @classmethod
+    def _schema_compiles(cls, value: dict[str, Any]) -> dict[str, Any]:
+        try:
+            jsonschema_rs.Draft202012Validator(value)
+        except Exception as error:  # noqa: BLE001 - the Rust library raises several kinds
+            raise ValueError(f"is not a JSON Schema (2020-12): {str(error).splitlines()[0]}") from error
+        return value
+
+    def reads(self) -> dict[str, Read]:
+        return {name: rule if isinstance(rule, Read) else Read(type=rule) for name, rule in self.read.items()}
+
+
+class Mapping(Strict):
+    """From a payload to a canonical object. `let` names intermediate values in order; `fields` is the object. Expressions read payload, the let-names,
+    and, in what follows `fields`, the object under its own name (order.total). lookup('product', name) gives {key, document, ids} of another canonical record."""
+
+    contract: Name
+    object: Name
+    let: dict[str, Cel] = {}
+    fields: dict[str, Template]
+    amount: Cel | None = None
+    currency: Cel | None = None
+    customer: Cel | None = Field(default=None, description="the customer's name, for people")
+    business_date: Cel | None = None
+    requester: Cel | None = Field(default=None, description="who asked, as the source names them; may not approve")
+    identifiers: dict[str, list[Cel]] = Field(default={}, description="system name to the names under which it knows this record")
+
+
+class PolicyRule(Strict):
+    """One question to a record. `when` true gives the verdict. Reads the canonical object, payload and the mapping's let-names."""
+
+    name: Name
+    when: Cel
+    verdict: Literal["needs_approval", "hold", "refuse"]
+    reason: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+$", max_length=60)]
+    message: Cel
+    remedy: str = ""
+    exception_class: ExceptionClass = ExceptionClass.POLICY
+    inputs: dict[str, Cel] = Field(default={}, description="what the verdict rests on, for the lineage")
+    binds: dict[str, Cel] = Field(default={}, description="what a decision is bound to; default: the whole canonical object")
+    approvers: Name | None = Field(default=None, description="team that decides, for needs_approval")
+    decide_within: Duration = "1d"
+
+    @model_validator(mode="after")
+    def _somebody_approves(self) -> PolicyRule:
+        if self.verdict == Verdict.NEEDS_APPROVAL and not self.approvers:
+            raise ValueError("needs_approval takes `approvers`, the name of the team that decides")
+        return self
+
+
+class Policy(Strict):
+    object: Name
+    rules: list[PolicyRule] = Field(min_length=1)
+
+
+class IgnoreRule(Strict):
+    """An event that needs nothing done. Reads payload."""
+
+    when: Cel
+    reason: Cel
+
+
+class Trigger(Strict):
+    contract: Name
+    ignore: list[IgnoreRule] = []
+
+
+class Step(Strict):
+    """One outside write. `reference` is our key in the far side's document; `document` its body. Expressions read the canonical object, payload, let-names
+    and steps['earlier-step'].external_id / .answer."""
+
+    name: Name
+    system: Name
+    operation: str
+    when: Cel | None = Field(default=None, description="skipped unless true")
+    reference: Cel
+    document: Template
+    on_change: Literal["update", "duplicate", "ignore"] = Field(default="duplicate", description="a different document for a reference that is written already")
+    update: str = Field(default="", description="operation for on_change: update")
+
+
+class CompareField(Strict):
+    """`ours` reads the canonical object, `theirs` reads item. `tolerance` for amounts; without it the texts must be equal."""
+
+    name: str
+    ours: Cel
+    theirs: Cel
+    tolerance: Amount | None = None
+
+
+class ReconcileRule(Strict):
+    """How the nightly comparison reads the target. `key` reads item; `date` the item's business date (ISO)."""
+
+    system: Name
+    operation: str
+    key: Cel
+    ours: Cel = Field(description="our reference, reads the canonical object")
+    fields: list[CompareField] = Field(min_length=1)
+    only: Cel | None = Field(default=None, description="items to look at, reads item")
+    amount: Cel | None = Field(default=None, description="the item's amount, for totals and for what is at stake")
+    currency: Cel | None = None
+    window_days: int = Field(default=30, ge=1, le=36500)
+
+
+class Flow(Strict):
+    """One trigger-to-outcome definition."""
+
+    live: bool = True
+    priority: int = Field(default=100, ge=0, le=1000, description="lower goes first")
+    trigger: Trigger
+    mapping: Name
+    policies: list[Name] = []
+    steps: list[Step] = []
+    reconcile: ReconcileRule | None = None
