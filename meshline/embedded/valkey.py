@@ -32,9 +32,10 @@ def url(places: Places) -> str:
 
 def is_answering(places: Places) -> bool:
     """Whether commands can be sent now, asked by sending one."""
-    options = {"socket_timeout": ANSWER_TIMEOUT_S, "retry": Retry(NoBackoff(), 0)}  # the default retries take 3 s
+    once = Retry(NoBackoff(), 0)  # the default retries take 3 s
+    path = str(places.valkey_socket)
     try:
-        with redis.Redis(unix_socket_path=str(places.valkey_socket), **options) as client:
+        with redis.Redis(unix_socket_path=path, socket_timeout=ANSWER_TIMEOUT_S, retry=once) as client:
             return bool(client.ping())
     except (redis.RedisError, OSError):
         return False
@@ -103,7 +104,7 @@ def _command(places: Places, *, binary: Path) -> list[str]:
 
 def _binary() -> Path:
     try:
-        binary = get_binary_path()
+        binary = Path(get_binary_path())
     except ValkeyBinaryNotFoundError as error:
         raise EmbeddedError(f"{error}\n  What to do: set REDIS_URL to a Redis or Valkey of your own.") from error
     if not os.access(binary, os.X_OK):

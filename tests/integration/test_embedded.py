@@ -86,7 +86,8 @@ def test_ensure_started_recovers_from_kill_stale_notes_and_lost_sockets(root: Pa
     assert _query(service.ensure_started(root=root), "SELECT 1") == 1
 
 
-def test_ensure_started_promises_durability_and_opens_no_port(root: Path) -> None:
+def test_ensure_started_promises_durability_and_opens_no_port(root: Path, monkeypatch) -> None:
+    monkeypatch.delenv("PGOPTIONS", raising=False)  # the suite's own connections wait less
     urls = service.ensure_started(root=root)
     assert _query(urls, "SHOW fsync") == "on"
     assert _query(urls, "SHOW synchronous_commit") == "on"

@@ -18,7 +18,7 @@ ACTIONS = ("start", "stop", "env", "status")
 
 class Command(BaseCommand):
     help = "PostgreSQL and Valkey from wheels, in the background. `env` prints DATABASE_URL and REDIS_URL for a shell."
-    requires_system_checks: list[str] = []  # noqa: RUF012  (Django's own declaration)
+    requires_system_checks: list[str] = []
     requires_migrations_checks = False
 
     def add_arguments(self, parser: ArgumentParser) -> None:
