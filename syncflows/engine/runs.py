@@ -1,0 +1,130 @@
+"""What people and upper apps may do to a run: release, replay, cancel. Each locks the run, checks, writes lineage, and rings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from meshline.kernel import jobs, jsontext, transitions
+from meshline.kernel.actors import Actor
+from meshline.kernel.errors import Conflict, Invalid, Missing
+from syncflows.engine import lineage
+from syncflows.engine.differences import payload_diff
+from syncflows.engine.enums import IN_FLIGHT, PARKED, TERMINAL, FactKind, RunStatus, StepStatus
+from syncflows.engine.machines import RUN
+from syncflows.engine.models import CanonicalRecord, Run, Step
+
+WORK = "engine.work"
+REPLAYABLE = (*PARKED, RunStatus.RETRYING, RunStatus.IGNORED, RunStatus.COMPLETED, RunStatus.CANCELLED)
+
+
+def release(run_id: int, *, by: Actor, reason: str, clearance: dict[str, Any] | None = None) -> Run:
+    """Let a held or failed run go on, with what a person decided, if anything. Policies honour a clearance whose fingerprint still fits.
+
+    Raises Missing, Conflict. Locks: the run.
+    """
+    with transaction.atomic():
+        run = _locked(run_id)
+        cleared = [*run.clearances, jsontext.storable(clearance)] if clearance else run.clearances
+        run = _move(run, expected=(*PARKED, RunStatus.RETRYING), by=by, reason=reason, clearances=cleared)
+        kind = FactKind.DECISION if clearance else FactKind.RELEASED
+        lineage.write([lineage.of_run(run, kind, f"Released by {by}: {reason}", by=by, clearance=clearance)])
+        jobs.ring(WORK)
+    return run
+
+
+def replay(run_id: int, *, by: Actor, reason: str, payload: dict[str, Any] | None = None, from_step: str | None = None) -> Run:
+    """Run again from the start, or from the step named; with a corrected payload where given. Steps that are done stay done.
+
+    Raises Missing, Conflict (running, or a newer event was applied since: that would go back in time), Invalid (no reason, unknown step).
+    Locks: the run.
+    """
+    if not reason.strip():
+        raise Invalid("A replay needs a reason: it becomes part of the record's lineage.", code="reason_missing")
+    with transaction.atomic():
+        run = _locked(run_id)
+        _refuse_going_back(run)
+        before = run.current_payload
+        facts = []
+        if payload is not None and payload != before:
+            facts.append(_corrected(run, before=before, after=payload, by=by, reason=reason))
+        _restart_from(run, from_step, corrected=bool(facts))
+        changed: dict[str, Any] = {"payload": jsontext.storable(payload), "clearances": []} if facts else {}
+        run = _move(run, expected=REPLAYABLE, by=by, reason=reason, ended_at=None, **changed)
+        facts.append(lineage.of_run(run, FactKind.REPLAYED, f"Replayed by {by}: {reason}", by=by, from_step=from_step or "start"))
+        lineage.write(facts)
+        jobs.ring(WORK)
+    return run
+
+
+def cancel(run_id: int, *, by: Actor, reason: str) -> Run:
+    """Close a run without its outcome: refused, written off, handled elsewhere. Raises Missing, Conflict. Locks: the run."""
+    with transaction.atomic():
+        run = _locked(run_id)
+        run = transitions.move(
+            Run, run.pk, machine=RUN, expected=(*PARKED, RunStatus.RETRYING, RunStatus.PENDING), to=RunStatus.CANCELLED, by=by, reason=reason,
+            status_reason=reason, hold_reason="", waits_for="", ended_at=timezone.now(), human_actions=run.human_actions + 1,
+        )  # fmt: skip
+        lineage.write([lineage.of_run(run, FactKind.CANCELLED, f"Closed by {by}: {reason}", by=by)])
+    return run
+
+
+def newer_applied(run: Run) -> CanonicalRecord | None:
+    """The canonical record of this run's lane, if an event newer than this run's was applied to it by the same flow."""
+    lane_object, _, key = run.lane.partition(":")
+    found = CanonicalRecord.objects.filter(flow=run.flow, key=key).exclude(event_id=run.event_id).select_related("event").first()
+    if found and (found.sequence, found.event_id) > (run.sequence, run.event_id):
+        return found
+    return None
+
+
+def _locked(run_id: int) -> Run:
+    run = Run.objects.select_for_update(of=("self",)).select_related("event").filter(pk=run_id).first()
+    if run is None:
+        raise Missing(f"There is no run {run_id}.")
+    return run
+
+
+def _move(run: Run, *, expected: tuple[str, ...], by: Actor, reason: str, **values: Any) -> Run:
+    if run.status == RunStatus.RUNNING:
+        raise Conflict(f"{run.public_id} is running just now. Wait until it rests, then try again.", code="run_is_running")
+    moved: Run = transitions.move(
+        Run, run.pk, machine=RUN, expected=expected, to=RunStatus.PENDING, by=by, reason=reason, due_at=timezone.now(), tries=0, hold_reason="",
+        waits_for="", status_reason=reason[:500], human_actions=run.human_actions + (by.kind != "system"), **values,
+    )  # fmt: skip
+    return moved
+
+
+def _refuse_going_back(run: Run) -> None:
+    newer = newer_applied(run)
+    if newer is not None:
+        raise Conflict(
+            f"{run.public_id} speaks of {run.canonical_key} as of {run.sequence or run.created_at.isoformat()}; {newer.event.public_id}, which is newer, "
+            f"was applied at {newer.updated_at.isoformat(timespec='seconds')}. Replaying would overwrite newer data with older. Replay the newer event instead.",
+            code="would_go_back_in_time",
+            context={"newer_event": newer.event.public_id, "document": newer.document},
+        )
+
+
+def _restart_from(run: Run, from_step: str | None, *, corrected: bool) -> None:
+    """Unfinished steps are planned anew. A step named to start from must exist; the ones before it must be done."""
+    steps = list(run.steps.all())
+    if from_step and from_step not in {step.name for step in steps}:
+        raise Invalid(f"{run.public_id} has no step {from_step!r}. Its steps: {', '.join(step.name for step in steps) or 'none planned yet'}.", code="unknown_step")
+    for step in steps:
+        if step.name == from_step:
+            break
+        if from_step and step.status != StepStatus.DONE:
+            raise Invalid(f"Step {step.name} comes before {from_step} and is not done. Replay from {step.name} or from the start.", code="step_before_not_done")
+    Step.objects.filter(run=run).exclude(status__in=(StepStatus.DONE, *IN_FLIGHT)).update(status=StepStatus.PLANNED)
+
+
+def _corrected(run: Run, *, before: Any, after: Any, by: Actor, reason: str) -> Any:
+    changes = payload_diff(before, after)
+    return lineage.of_run(run, FactKind.CORRECTED, f"{len(changes)} field(s) corrected by {by}: {reason}", by=by, changes=changes)
+
+
+def is_terminal(run: Run) -> bool:
+    return run.status in TERMINAL
