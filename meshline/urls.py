@@ -7,3 +7,8 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("meshline.console.urls")),
 ]
+
+handler400 = "meshline.console.views_errors.bad_request"
+handler403 = "meshline.console.views_errors.permission_denied"
+handler404 = "meshline.console.views_errors.page_not_found"
+handler500 = "meshline.console.views_errors.server_error"

@@ -72,9 +72,11 @@ def list_entries(request: HttpRequest) -> list[ShownEntry]:
 
 def navigation(request: HttpRequest) -> dict[str, Any]:
     """Context processor. Lazy: partials and API answers that show no header count nothing."""
+    is_demo = getattr(settings, "MESHLINE_DEMO", False)
     return {
         "navigation_entries": SimpleLazyObject(lambda: list_entries(request)),
         "search_url": page_url("trace"),
         "profile_url": page_url(PROFILE_URL_NAME),
-        "is_demo": getattr(settings, "MESHLINE_DEMO", False),
+        "is_demo": is_demo,
+        "demo_logins": getattr(settings, "MESHLINE_DEMO_LOGINS", ()) if is_demo else (),
     }

@@ -28,24 +28,37 @@ ROWS = (
 
 
 class FilterForm(forms.Form):
-    q = forms.CharField(label="Text", required=False, widget=forms.TextInput(attrs={"type": "search", "placeholder": "Text"}))
-    klass = forms.ChoiceField(label="Class", required=False, choices=[("", "Any class"), ("policy", "policy"), ("drift", "drift")])
+    q = forms.CharField(
+        label="Text", required=False, widget=forms.TextInput(attrs={"type": "search", "placeholder": "Text"})
+    )
+    klass = forms.ChoiceField(
+        label="Class", required=False, choices=[("", "Any class"), ("policy", "policy"), ("drift", "drift")]
+    )
 
 
 class SampleForm(forms.Form):
     name = forms.CharField(label="Name", help_text="As it stands in the ERP.")
     reason = forms.CharField(label="Reason", widget=forms.Textarea(attrs={"rows": 3}), help_text="Kept as evidence.")
-    queue = forms.ChoiceField(label="Queue", choices=[("finance", "Finance ops"), ("identity", "Identity")], required=False)
+    queue = forms.ChoiceField(
+        label="Queue", choices=[("finance", "Finance ops"), ("identity", "Identity")], required=False
+    )
     notify = forms.BooleanField(label="Tell the requester", required=False)
 
 
 def list_rows() -> list[dict[str, Any]]:
-    names = ("id", "title", "note", "customer", "currency", "amount", "used_s")
-    rows = [dict(zip(("klass", *names[1:]), row, strict=True)) for row in ROWS]
-    for number, row in enumerate(rows):
-        row |= {"id": f"tkt_{number}", "amount": Decimal(row["amount"])}
-        row["clock"] = read_clock(target_s=4 * HOUR_S, used_s=row["used_s"])
-    return rows
+    return [
+        {
+            "id": f"tkt_{number}",
+            "klass": klass,
+            "title": title,
+            "note": note,
+            "customer": customer,
+            "currency": currency,
+            "amount": Decimal(amount),
+            "clock": read_clock(target_s=4 * HOUR_S, used_s=used_s),
+        }
+        for number, (klass, title, note, customer, currency, amount, used_s) in enumerate(ROWS)
+    ]
 
 
 def list_clocks() -> list[Any]:
@@ -73,7 +86,13 @@ def list_timeline() -> list[dict[str, Any]]:
 
 def list_diff() -> list[dict[str, Any]]:
     return [
-        {"field": "discount_pct", "before": Decimal("18.00"), "after": Decimal("10.00"), "changed": True, "note": "cap"},
+        {
+            "field": "discount_pct",
+            "before": Decimal("18.00"),
+            "after": Decimal("10.00"),
+            "changed": True,
+            "note": "cap",
+        },
         {"field": "customer.tier", "before": None, "after": "Silver", "changed": True},
         {"field": "note", "before": "", "after": HOSTILE, "changed": True},
         {"field": "customer.name", "before": RIGHT_TO_LEFT, "after": RIGHT_TO_LEFT, "changed": False},

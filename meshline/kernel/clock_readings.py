@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from meshline.kernel.ui_enums import ClockState
 from meshline.kernel.formatting import duration_text
+from meshline.kernel.ui_enums import ClockState
 
 WARN_FROM_SHARE = 0.75
 

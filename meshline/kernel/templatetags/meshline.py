@@ -106,7 +106,9 @@ def clock(reading: ClockReading | None, why: str = "") -> SafeString:
         used=round(CLOCK_BAR_WIDTH * reading.used_share, 1),
     )
     title = format_html(' title="{}"', why) if why else ""
-    return format_html('<span class="clock clock-{}"{}>{}<span>{}</span></span>', reading.state.value, title, bar, reading.words)
+    return format_html(
+        '<span class="clock clock-{}"{}>{}<span>{}</span></span>', reading.state.value, title, bar, reading.words
+    )
 
 
 @register.simple_tag
@@ -141,7 +143,9 @@ def pretty_json(value: Any, label: str = "JSON") -> SafeString:
     """A code viewer: wraps long values, scrolls by keyboard, each line in its own writing direction."""
     lines = formatting.json_text(value).splitlines() or [""]
     body = format_html_join("", '<span class="code-line" dir="auto">{}</span>', ((line,) for line in lines))
-    return format_html('<pre class="code" tabindex="0" role="region" aria-label="{}"><code>{}</code></pre>', label, body)
+    return format_html(
+        '<pre class="code" tabindex="0" role="region" aria-label="{}"><code>{}</code></pre>', label, body
+    )
 
 
 @register.filter
@@ -161,14 +165,18 @@ def field(bound: forms.BoundField, label: str = "", compact: bool = False) -> di
     """A form field with label, help and errors tied to it by aria-describedby."""
     described = [f"{bound.auto_id}_help"] if bound.help_text and not compact else []
     described += [f"{bound.auto_id}_errors"] if bound.errors else []
-    attrs = {"class": widget_class(bound)} | ({"aria-describedby": " ".join(described)} if described else {})
+    attrs: dict[str, str | bool] = {"class": widget_class(bound)}
+    if described:
+        attrs["aria-describedby"] = " ".join(described)
+    if bound.errors:
+        attrs["aria-invalid"] = "true"
     return {
         "field": bound,
         "label": label or bound.label,
         "compact": compact,
         "is_checkbox": isinstance(bound.field.widget, forms.CheckboxInput),
         "is_group": isinstance(bound.field.widget, forms.RadioSelect | forms.CheckboxSelectMultiple),
-        "control": bound.as_widget(attrs=attrs | ({"aria-invalid": "true"} if bound.errors else {})),
+        "control": bound.as_widget(attrs=attrs),
     }
 
 
@@ -184,9 +192,8 @@ def card(content: str, title: str = "", aside: str = "", flush: bool = False, id
     """A card. `aside` stands right of the title; `flush` leaves out the padding (tables)."""
     head = format_html('<h2 class="card-title">{}</h2><div class="card-aside">{}</div>', title, aside)
     return format_html(
-        '<section class="card"{}{}>{}{}</section>',
+        '<section class="card"{}>{}{}</section>',
         format_html(' id="{}"', id) if id else "",
-        format_html(' aria-label="{}"', title) if title else "",
         format_html('<div class="card-header">{}</div>', head) if title else "",
         content if flush else format_html('<div class="card-body">{}</div>', content),
     )

@@ -63,6 +63,7 @@ document.addEventListener("htmx:afterSettle", (event) => {
   if (current) root.querySelector(`tr[data-row="${CSS.escape(current)}"]`)?.classList.add("is-current");
   root.querySelectorAll(".table-scroll").forEach((box, index) => (box.scrollTop = scroll[index] ?? 0));
   const target = (focus && document.getElementById(focus)) || (row && root.querySelector(`tr[data-row="${CSS.escape(row)}"]`));
+  if (target?.matches("tr")) target.tabIndex = -1;
   target?.focus({ preventScroll: true });
   if (event.detail.requestConfig?.elt.matches("[data-live]")) scrollTo({ top: y });
   document.dispatchEvent(new CustomEvent("selection:refresh"));
