@@ -14,6 +14,7 @@ from meshline.kernel.errors import MeshlineError
 # Functions that the engine adds to expressions of mappings and steps.
 ENGINE_FUNCTIONS = frozenset({"lookup", "delivered"})
 DURATION = re.compile(r"^(\d+)(m|h|d)$")
+MACRO_VARIABLE = re.compile(r"\.(?:all|exists|exists_one|map|filter)\(\s*([A-Za-z_]\w*)\s*,")
 MINUTES = {"m": 1, "h": 60, "d": 1440}
 
 
@@ -54,6 +55,12 @@ def _duration(value: str) -> str:
     return value
 
 
+def read_by(source: str) -> frozenset[str]:
+    """The variables that a valid expression reads, without those its own macros bind (`l` in `lines.map(l, l.amount)`)."""
+    found = expressions.compiled(source, extra=ENGINE_FUNCTIONS).variables
+    return found - set(MACRO_VARIABLE.findall(source)) - expressions.LANGUAGE
+
+
 def minutes(duration: str) -> int:
     """Minutes in `30m`, `4h`, `2d`."""
     found = DURATION.match(duration)
@@ -62,6 +69,8 @@ def minutes(duration: str) -> int:
 
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=80)]
+# What an expression may call a thing by: letters, digits, underscores. Objects, let-names.
+Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
 Cel = Annotated[str, AfterValidator(_cel), Field(description="a CEL expression")]
 Template = Annotated[Any, AfterValidator(_template), Field(description="a tree whose leaves are CEL expressions")]
 Amount = Annotated[str, AfterValidator(_amount), Field(description="an exact amount in quotes")]

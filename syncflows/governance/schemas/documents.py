@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from syncflows.governance.enums import Kind
 from syncflows.governance.schemas.base import Name, Strict
@@ -28,7 +28,7 @@ SPECS: dict[Kind, type[Strict]] = {
 
 class Metadata(Strict):
     name: Name
-    title: str = ""
+    title: Annotated[str, StringConstraints(max_length=120)] = ""
     description: str = ""
     labels: dict[str, str] = {}
 

@@ -8,7 +8,7 @@ import jsonschema_rs
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from syncflows.enums import ExceptionClass, Verdict
-from syncflows.governance.schemas.base import Amount, Cel, Duration, Name, Strict, Template
+from syncflows.governance.schemas.base import Amount, Cel, Duration, Identifier, Name, Strict, Template, read_by
 
 
 class Read(Strict):
@@ -32,7 +32,7 @@ class Contract(Strict):
     version: Annotated[str, StringConstraints(pattern=r"^\d+\.\d+\.\d+$")]
     system: Name
     types: list[str] = Field(min_length=1, description="event types, exactly as they arrive")
-    object: Name
+    object: Identifier
     csv: Csv | None = None
     read: dict[str, Read | Literal["text", "decimal", "integer", "date", "datetime", "boolean"]] = {}
     key: Cel
@@ -59,8 +59,8 @@ class Mapping(Strict):
     and, in what follows `fields`, the object under its own name (order.total). lookup('product', name) gives {key, document, ids} of another canonical record."""
 
     contract: Name
-    object: Name
-    let: dict[str, Cel] = {}
+    object: Identifier
+    let: dict[Identifier, Cel] = Field(default={}, description="intermediate values; one may read another, whatever the order they are written in")
     fields: dict[str, Template]
     amount: Cel | None = None
     currency: Cel | None = None
@@ -68,6 +68,18 @@ class Mapping(Strict):
     business_date: Cel | None = None
     requester: Cel | None = Field(default=None, description="who asked, as the source names them; may not approve")
     identifiers: dict[str, list[Cel]] = Field(default={}, description="system name to the names under which it knows this record")
+
+    @field_validator("let")
+    @classmethod
+    def _in_order_of_need(cls, value: dict[str, str]) -> dict[str, str]:
+        """A let-name comes after those it reads: the store does not keep the order of keys."""
+        ordered: dict[str, str] = {}
+        while len(ordered) < len(value):
+            ready = [name for name in value if name not in ordered and not (read_by(value[name]) & set(value)) - set(ordered)]
+            if not ready:
+                raise ValueError(f"{', '.join(name for name in value if name not in ordered)} read each other in a circle, so none can be worked out first")
+            ordered |= {name: value[name] for name in ready}
+        return ordered
 
 
 class PolicyRule(Strict):
@@ -93,7 +105,7 @@ class PolicyRule(Strict):
 
 
 class Policy(Strict):
-    object: Name
+    object: Identifier
     rules: list[PolicyRule] = Field(min_length=1)
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import zoneinfo
 from typing import Annotated
 
-from pydantic import Field, StringConstraints, field_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from ownership.enums import Role
 from syncflows.enums import Severity
-from syncflows.governance.schemas.base import Cel, Duration, Name, Strict
+from syncflows.governance.schemas.base import Cel, Duration, Identifier, Name, Strict
 
 
 class Person(Strict):
@@ -17,6 +17,13 @@ class Person(Strict):
     email: str = ""
     role: Role
     time_zone: str = "UTC"
+
+    @field_validator("role")
+    @classmethod
+    def _a_person(cls, value: Role) -> Role:
+        if value == Role.SERVICE:
+            raise ValueError("service is not a person's role; programs get a token: manage.py token create")
+        return value
 
     @field_validator("time_zone")
     @classmethod
@@ -35,7 +42,13 @@ class Team(Strict):
 class OwnerCell(Strict):
     person: Name | None = None
     team: Name | None = None
-    fallback: Name | None = None
+    fallback: Name | None = Field(default=None, description="the person who answers while the owner is away")
+
+    @model_validator(mode="after")
+    def _names_somebody(self) -> OwnerCell:
+        if not self.person and not self.team:
+            raise ValueError("names nobody: give `person`, `team` or both")
+        return self
 
 
 class Owners(Strict):
@@ -46,6 +59,13 @@ class Owners(Strict):
     source_owner: OwnerCell
     sink_owner: OwnerCell
     platform_owner: OwnerCell
+
+    @field_validator("sync_owner")
+    @classmethod
+    def _one_named_person(cls, value: OwnerCell) -> OwnerCell:
+        if not value.person:
+            raise ValueError("is accountable, so it is one named person: give `person`")
+        return value
 
 
 class RouteRule(Strict):
@@ -67,6 +87,6 @@ class Route(Strict):
 class Crosswalk(Strict):
     """Declared aliases: how `system` writes what we call otherwise. Left as the system writes it, right our canonical key."""
 
-    entity: Name
+    entity: Identifier
     system: Name
     aliases: dict[str, str]
