@@ -21,8 +21,8 @@ setup: ## .venv with everything for development, and a browser for the browser t
 	@tools/setup browser
 
 demo: ## the whole product, in the foreground, with live sandbox traffic
-	@tools/setup base
-	@exec $(PY) manage.py demo $(if $(PORT),--port $(PORT)) $(if $(DEMO_SECONDS),--seconds $(DEMO_SECONDS))
+	@export MESHLINE_BEGAN_AT=$$(date +%s); tools/setup base && \
+		exec $(PY) manage.py demo $(if $(PORT),--port $(PORT)) $(if $(DEMO_SECONDS),--seconds $(DEMO_SECONDS))
 
 test: setup ## every test
 	@.venv/bin/pytest -n $(WORKERS) $(ARGS)

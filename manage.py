@@ -12,7 +12,7 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "meshline.settings")
     from meshline.environment import use_embedded_servers_if_unset
 
-    use_embedded_servers_if_unset(root=ROOT, start=sys.argv[1:2] != ["embedded"])
+    use_embedded_servers_if_unset(root=ROOT, start=sys.argv[1:2] not in (["embedded"], ["demo"]))
     from django.core.management import execute_from_command_line
 
     execute_from_command_line(sys.argv)
