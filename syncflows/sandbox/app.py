@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Mount, Route
+from starlette.routing import Mount, Route, Router
 
 from syncflows.sandbox import control, crm, desk, erp, page
 from syncflows.sandbox.delivery import Dispatcher
@@ -24,16 +24,20 @@ SYSTEM_ROUTES = {SystemName.CRM: crm.ROUTES, SystemName.ERP: erp.ROUTES, SystemN
 
 
 def build_app(world: World) -> Starlette:
-    systems = [Mount(f"/{name}", routes=_system_routes(world, name)) for name in SystemName]
+    systems = [_mount(f"/{name}", _system_routes(world, name)) for name in SystemName]
     routes = [
         *systems,
-        Mount("/_control", routes=_merge(control.ROUTES, lambda handler: _control(world, handler))),
+        _mount("/_control", _merge(control.ROUTES, lambda handler: _control(world, handler))),
         *page.build_routes(world),
     ]
     handlers: dict[Any, Any] = {HTTPException: _refuse, Exception: _fail}
     app = Starlette(routes=routes, exception_handlers=handlers, lifespan=_lifespan(world))
     app.router.redirect_slashes = False
     return app
+
+
+def _mount(path: str, routes: list[Route]) -> Mount:
+    return Mount(path, app=Router(routes, redirect_slashes=False))
 
 
 def _system_routes(world: World, name: SystemName) -> list[Route]:

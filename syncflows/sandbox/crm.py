@@ -87,9 +87,7 @@ def create_opportunity(call: Call) -> Answer:
 
 def change_opportunity(call: Call) -> Answer:
     current = find(call, OPPORTUNITIES)
-    after = save_change(
-        call, OPPORTUNITIES, current, _shape_opportunity(call, merge(call, OpportunityIn, current))
-    )
+    after = save_change(call, OPPORTUNITIES, current, _shape_opportunity(call, merge(call, OpportunityIn, current)))
     if after:
         call.emit(EventType.OPPORTUNITY_UPDATED, after)
     return Answer(200, after or current)

@@ -15,7 +15,18 @@ from syncflows.sandbox.store import Store
 
 Body = dict[str, Any]
 Condition = tuple[str, str, str]
-COLUMNS = ("key", "external_id", "name", "parent", "on_date", "status", "currency", "amount", "created_at", "updated_at")
+COLUMNS = (
+    "key",
+    "external_id",
+    "name",
+    "parent",
+    "on_date",
+    "status",
+    "currency",
+    "amount",
+    "created_at",
+    "updated_at",
+)
 
 
 @dataclass(frozen=True)
@@ -33,7 +44,16 @@ class Entity:
     amount: str = ""
 
     def columns(self, body: Body) -> tuple[Any, ...]:
-        fields = (self.key, self.external_id, self.label, self.parent, self.on_date, self.status, "currency", self.amount)
+        fields = (
+            self.key,
+            self.external_id,
+            self.label,
+            self.parent,
+            self.on_date,
+            self.status,
+            "currency",
+            self.amount,
+        )
         return (*(body.get(field) for field in fields), body["created_at"], body["updated_at"])
 
 
@@ -131,7 +151,7 @@ def _write_cursor(place: list[Any]) -> str:
 
 def _read_cursor(cursor: str, *, size: int) -> list[Any]:
     try:
-        place = json.loads(base64.urlsafe_b64decode(cursor.encode("ascii", "replace")))
+        place = json.loads(base64.b64decode(cursor.encode("ascii", "replace"), b"-_", validate=True))
         if not isinstance(place, list) or len(place) != size or type(place[-1]) is not int:
             raise ValueError(cursor)
         if abs(place[-1]) >= 2**63 or not all(isinstance(part, str) for part in place[:-1]):

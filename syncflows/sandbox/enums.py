@@ -81,6 +81,4 @@ class FaultKind(StrEnum):
 
 
 BEFORE_COMMIT = frozenset({FaultKind.STATUS, FaultKind.CUT_BEFORE_COMMIT})
-AFTER_COMMIT = frozenset(
-    {FaultKind.STATUS_AFTER_COMMIT, FaultKind.TIMEOUT_AFTER_COMMIT, FaultKind.CUT_AFTER_COMMIT}
-)
+AFTER_COMMIT = frozenset({FaultKind.STATUS_AFTER_COMMIT, FaultKind.TIMEOUT_AFTER_COMMIT, FaultKind.CUT_AFTER_COMMIT})

@@ -10,6 +10,7 @@ import json
 import re
 import secrets
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
@@ -160,7 +161,8 @@ async def exchange(request: Request, *, world: World, system: str, handler: Hand
         return Response(status_code=400)
     struck = world.faults.fire_first(AFTER_COMMIT, system, call.method, call.path)
     if struck:
-        await asyncio.sleep(struck.params.hang_s or 0)
+        with suppress(asyncio.CancelledError):  # the sandbox is being stopped: close without an answer at once
+            await asyncio.sleep(struck.params.hang_s or 0)
         return _strike(struck, world)
     return _rename(call, answer).render()
 

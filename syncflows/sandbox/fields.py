@@ -81,7 +81,9 @@ def _problem(item: Any, model: type[BaseModel]) -> tuple[str, str]:
     field = ".".join(str(part)[:80] for part in item["loc"]) or "body"
     field = field.encode("utf-8", "replace").decode()
     if item["type"] == "extra_forbidden":
-        return field, "unknown field" + (f"; known are {', '.join(model.model_fields)}" if len(item["loc"]) == 1 else "")
+        return field, "unknown field" + (
+            f"; known are {', '.join(model.model_fields)}" if len(item["loc"]) == 1 else ""
+        )
     if item["type"] == "missing":
         return field, "is required"
     return field, item["msg"].removeprefix("Value error, ")

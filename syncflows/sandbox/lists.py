@@ -51,4 +51,6 @@ def refuse_unknown(query: Mapping[str, str], *, known: Iterable[str]) -> None:
     known = tuple(known)
     unknown = [name for name in query if name not in known]
     if unknown:
-        raise invalid(*[(name[:80], f"unknown filter; known are {', '.join(known) or 'none'}") for name in unknown[:20]])
+        raise invalid(
+            *[(name[:80], f"unknown filter; known are {', '.join(known) or 'none'}") for name in unknown[:20]]
+        )

@@ -13,7 +13,16 @@ from starlette.routing import Route
 
 from syncflows.sandbox import catalogue, documents, ledger
 from syncflows.sandbox.documents import (
-    ACCOUNTS, COMMENTS, CUSTOMERS, INVOICES, OPPORTUNITIES, ORDERS, PRICES, QUOTES, TICKETS, Entity,
+    ACCOUNTS,
+    COMMENTS,
+    CUSTOMERS,
+    INVOICES,
+    OPPORTUNITIES,
+    ORDERS,
+    PRICES,
+    QUOTES,
+    TICKETS,
+    Entity,
 )  # fmt: skip
 from syncflows.sandbox.enums import SystemName
 from syncflows.sandbox.errors import ApiError
@@ -116,7 +125,9 @@ def _cards(world: World) -> str:
 
 def _card(world: World, system: SystemName) -> str:
     rows = "".join(_count_row(world, entity) for entity in SHOWN[system])
-    return f'<article><h2>{TITLES[system]}</h2><p><code>/{system}</code></p><table><tbody>{rows}</tbody></table></article>'
+    return (
+        f"<article><h2>{TITLES[system]}</h2><p><code>/{system}</code></p><table><tbody>{rows}</tbody></table></article>"
+    )
 
 
 def _count_row(world: World, entity: Entity) -> str:

@@ -27,16 +27,18 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 class _Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """End cleanly with exit 0; uvicorn itself would raise the signal again afterwards."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        before = {number: signal.signal(number, self.handle_exit) for number in SIGNALS}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+        """Left to `ending_on_signals`: uvicorn would raise the signal again afterwards, and end with its number."""
+        yield
+
+
+@contextmanager
+def ending_on_signals(server: uvicorn.Server) -> Iterator[None]:
+    before = {number: signal.signal(number, server.handle_exit) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -63,6 +65,7 @@ def _make_server(world: World) -> _Server:
         lifespan="on",
         loop="asyncio",
         log_config=None,
+        log_level=logging.WARNING,
         access_log=False,
         server_header=False,
         timeout_keep_alive=75,
@@ -85,8 +88,10 @@ def serve(
     listener = bind(host, port)
     world = World(store)
     try:
-        announce(world, address_of(listener), out or sys.stderr)
-        _make_server(world).run(sockets=[listener])
+        server = _make_server(world)
+        with ending_on_signals(server):
+            announce(world, address_of(listener), out or sys.stderr)
+            server.run(sockets=[listener])
     finally:
         world.close()
         listener.close()
@@ -134,5 +139,7 @@ class SandboxServer:
     def __enter__(self) -> "SandboxServer":
         return self.start()
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop()

@@ -61,7 +61,9 @@ class Store:
             self._lock = _take_lock(self.path)
             self._connection = _connect(self.path)
         except (OSError, sqlite3.Error) as error:
-            raise SandboxStartError(f"The store {self.path} cannot be opened: {error}. Give another --store.") from error
+            raise SandboxStartError(
+                f"The store {self.path} cannot be opened: {error}. Give another --store."
+            ) from error
 
     def close(self) -> None:
         self._connection.close()
@@ -102,7 +104,7 @@ class Store:
 
 
 def _take_lock(path: Path) -> IO[str]:
-    lock = open(f"{path}.lock", "w")
+    lock = Path(f"{path}.lock").open("w")  # noqa: SIM115  held until the store is closed
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -191,7 +191,9 @@ def edit_account(traffic: Traffic) -> str:
 
 def open_ticket(traffic: Traffic) -> str:
     account = traffic.rng.choice(traffic.accounts)
-    subject = traffic.rng.choice(("Certificate missing", "Reading drifts", "Wrong delivery address", "Invoice question"))
+    subject = traffic.rng.choice(
+        ("Certificate missing", "Reading drifts", "Wrong delivery address", "Invoice question")
+    )
     body = {"subject": subject, "description": f"{account['name']} asks.", "priority": Priority.NORMAL}
     traffic.call("POST", "/desk/tickets", {**body, "requester": account["email"] or account["name"]})
     return f"{account['name']} writes to support: {subject}"

@@ -105,7 +105,7 @@ def _shape(row: Any) -> dict[str, Any]:
 
 def _delivery_shape(row: Any) -> dict[str, Any]:
     hidden = {"webhook", "due_at_s"}
-    return {name: row[name] for name in row.keys() if name not in hidden}
+    return {name: value for name, value in dict(row).items() if name not in hidden}
 
 
 ROUTES = [

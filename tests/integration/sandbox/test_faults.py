@@ -74,9 +74,7 @@ def test_latency_delays_the_answer(erp: httpx.Client, order: dict[str, Any], add
     assert erp.get("/orders").elapsed.total_seconds() >= 0.4
 
 
-def test_rename_field_in_one_answer_and_in_lists(
-    erp: httpx.Client, order: dict[str, Any], add_fault: AddFault
-) -> None:
+def test_rename_field_in_one_answer_and_in_lists(erp: httpx.Client, order: dict[str, Any], add_fault: AddFault) -> None:
     add_fault("rename_field", params={"from": "lines.unit_price", "to": "net_price"})
     made = erp.post("/orders", json=order).json()
     assert "unit_price" not in made["lines"][0]

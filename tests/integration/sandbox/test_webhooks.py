@@ -18,9 +18,7 @@ def deliveries(crm: httpx.Client, hook: dict[str, Any]) -> list[dict[str, Any]]:
     return crm.get(f"/webhooks/{hook['id']}/deliveries").json()["items"]
 
 
-def test_delivery_is_signed_and_carries_the_trace(
-    crm: httpx.Client, hook: dict[str, Any], receiver: Receiver
-) -> None:
+def test_delivery_is_signed_and_carries_the_trace(crm: httpx.Client, hook: dict[str, Any], receiver: Receiver) -> None:
     trace = "4bf92f3577b34da6a3ce929d0e0e4736"
     made = crm.post("/opportunities", json=DEAL, headers={"traceparent": f"00-{trace}-00f067aa0ba902b7-01"}).json()
     got = receiver.wait_for(1)[0]
