@@ -25,7 +25,7 @@ class SeedIn(Input):
 
 
 def list_faults(call: Call) -> Answer:
-    return Answer(200, {"items": [fault.shape() for fault in call.world.faults.list()]})
+    return Answer(200, {"items": [fault.shape() for fault in call.world.faults.all()]})
 
 
 def add_fault(call: Call) -> Answer:

@@ -78,7 +78,7 @@ class Faults:
         self._active = [Fault.model_validate(json.loads(row["body"])) for row in rows]
         self._draws: dict[str, random.Random] = {}
 
-    def list(self) -> list[Fault]:
+    def all(self) -> list[Fault]:
         return list(self._active)
 
     def reseed(self, seed: int) -> None:
@@ -105,7 +105,7 @@ class Faults:
         self._draws.clear()
         self._store.execute("DELETE FROM faults")
 
-    def fire(self, kinds: Iterable[FaultKind], system: str, method: str, path: str) -> "list[Fault]":
+    def fire(self, kinds: Iterable[FaultKind], system: str, method: str, path: str) -> list[Fault]:
         """The faults of these kinds that strike this request; each use is counted."""
         if not self._active:
             return []
@@ -157,7 +157,7 @@ def rename(body: Any, source: str, target: str) -> Any:
     return {(name if key == head else key): value for key, value in body.items()}
 
 
-def rename_all(body: Any, faults: "Iterable[Fault]") -> Any:
+def rename_all(body: Any, faults: Iterable[Fault]) -> Any:
     for fault in faults:
         body = rename(body, str(fault.params.from_), str(fault.params.to))
     return body

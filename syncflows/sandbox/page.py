@@ -152,7 +152,7 @@ def _duplicates(world: World) -> str:
 
 
 def _faults(world: World) -> str:
-    active = {str(fault.id): fault for fault in world.faults.list()}
+    active = {str(fault.id): fault for fault in world.faults.all()}
     buttons = "".join(
         f'<button name="on" value="{key}">{escape(title)}</button>'
         for key, (title, _) in TYPICAL.items()

@@ -5,6 +5,7 @@ The same number and day give the same documents. Loading twice adds nothing. His
 
 import random
 import sqlite3
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from syncflows.sandbox import catalogue, documents
 from syncflows.sandbox.clock import format_time
 from syncflows.sandbox.documents import ACCOUNTS, CUSTOMERS, OPPORTUNITIES, PRICES, Body, Entity
-from syncflows.sandbox.enums import EventType, Stage
+from syncflows.sandbox.enums import EventType, Stage, SystemName
 from syncflows.sandbox.exchange import Call
 from syncflows.sandbox.fields import format_money
 
@@ -36,8 +37,9 @@ def load(call: Call, *, number: int, today: str | None, emit: bool) -> dict[str,
     ]
     created = {entity.name: _add_new(call, entity, bodies) for entity, bodies in batches}
     if emit:
+        crm = replace(call, system=SystemName.CRM)
         for body in created[OPPORTUNITIES.name]:
-            call.emit(EventType.OPPORTUNITY_CREATED, body)
+            crm.emit(EventType.OPPORTUNITY_CREATED, body)
     counts = {name: len(bodies) for name, bodies in created.items()}
     known = {entity.name: len(bodies) - counts[entity.name] for entity, bodies in batches}
     return {"seed": number, "today": day.isoformat(), "created": counts, "existing": known}

@@ -31,6 +31,17 @@ def test_seed_is_deterministic_and_idempotent(crm: httpx.Client, erp: httpx.Clie
     assert len(erp.get("/price-book").json()["items"]) == 12
 
 
+def test_seed_tells_its_history_only_when_asked(
+    crm: httpx.Client, control: httpx.Client, hook: dict[str, Any], receiver: Receiver
+) -> None:
+    control.post("/seed", json={"emit": True}).raise_for_status()
+    told = {item.json["data"]["id"] for item in receiver.wait_for(60)}
+    assert told == {item["id"] for item in read_seeded(crm)[1]}
+    control.post("/reset", json={"keep": ["webhooks"]}).raise_for_status()
+    control.post("/seed", json={}).raise_for_status()
+    assert crm.get(f"/webhooks/{hook['id']}/deliveries").json()["items"] == []
+
+
 def test_first_burst_has_every_trouble(
     server: Any, crm: httpx.Client, control: httpx.Client, hook: dict[str, Any], receiver: Receiver
 ) -> None:

@@ -111,6 +111,14 @@ def test_rename_field_shows_in_webhooks(
     assert (data["amount"], "close_value" in data) == ("240.00", False)
 
 
+def test_impossible_address_waits_like_any_failure(crm: httpx.Client, control: httpx.Client) -> None:
+    control.post("/settings", json={"webhooks": {"retry_base_s": 3600.0, "retry_cap_s": 3600.0}})
+    hook = crm.post("/webhooks", json={"url": "http://a..b/", "secret": SECRET}).json()
+    crm.post("/opportunities", json=DEAL)
+    wait_until(lambda: deliveries(crm, hook)[0]["attempts"] == 1)
+    assert deliveries(crm, hook)[0]["last_error"]
+
+
 def test_delete_webhook_stops_deliveries(crm: httpx.Client, hook: dict[str, Any], receiver: Receiver) -> None:
     assert crm.delete(f"/webhooks/{hook['id']}").status_code == 204
     assert crm.get("/webhooks").json()["items"] == []
