@@ -7,6 +7,7 @@ from pathlib import Path
 
 import dj_database_url
 
+from meshline.demo.logins import LOGINS
 from meshline.environment import BadEnvironment, Environment, local_secret
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -15,6 +16,7 @@ env = Environment(os.environ)
 
 DEBUG = env.flag("DEBUG", default=False)
 MESHLINE_DEMO = env.flag("MESHLINE_DEMO", default=False)
+MESHLINE_DEMO_LOGINS = [{**login, "role": login["title"]} for login in LOGINS] if MESHLINE_DEMO else []
 SECRET_KEY = env.text("SECRET_KEY", default=local_secret(root=BASE_DIR), example="a-long-random-text")
 if len(SECRET_KEY) < 32:
     raise BadEnvironment("SECRET_KEY", "is shorter than 32 characters", "$(python -c 'import secrets; print(secrets.token_urlsafe(50))')")
