@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from tests.integration.sandbox.conftest import SECRET, client_for, make_order
-from tests.integration.sandbox.receivers import Receiver
+from tests.integration.sandbox.receivers import Receiver, wait_until
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 
@@ -45,8 +45,7 @@ def test_kill_loses_nothing_that_was_answered(tmp_path: Path) -> None:
     workers = [threading.Thread(target=post_orders, args=(url, customer, n, answered)) for n in range(4)]
     for worker in workers:
         worker.start()
-    while len(answered) < 150:
-        assert process.poll() is None
+    wait_until(lambda: len(answered) >= 150)
     process.kill()
     for worker in workers:
         worker.join(10)
