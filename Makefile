@@ -8,9 +8,6 @@ DEMO_SECONDS ?=
 WORKERS ?= 2
 ARGS ?=
 PY := .venv/bin/python
-# What mypy's Django plugin and import-linter import; nothing connects.
-STATIC_ENV := DATABASE_URL=postgresql://static@localhost/check REDIS_URL=redis://localhost:6379/0
-CODE := meshline ownership syncflows exceptions reconciliation tests tools manage.py $(wildcard bench)
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,13 +26,7 @@ test: setup ## every test
 
 check: ## lint, format, types, import contracts, missing migrations, templates, stale generated files
 	@tools/setup dev
-	.venv/bin/ruff check $(CODE)
-	.venv/bin/ruff format --check $(CODE)
-	$(STATIC_ENV) .venv/bin/mypy
-	$(STATIC_ENV) .venv/bin/lint-imports
-	$(PY) manage.py makemigrations --check --dry-run
-	.venv/bin/djlint templates --lint --quiet
-	$(if $(wildcard meshline/*/management/commands/generated.py),$(PY) manage.py generated --check)
+	@tools/check
 
 bench: ## the benchmarks: ratios, and bench/results/*.json
 	@tools/setup dev
