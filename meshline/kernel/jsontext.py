@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from meshline.kernel.errors import Invalid
 
 DEPTH_LIMIT = 64
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+ESCAPED_SUSPECT = re.compile(r"\\u(?:0000|d[89a-f])")  # quick to look for; also found in harmless texts
 
 
 class BadJSON(Invalid):
@@ -27,14 +31,17 @@ def parse(text: str | bytes) -> Any:
         raise BadJSON(f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}.") from error
     except RecursionError as error:
         raise BadJSON(f"The JSON is nested deeper than {DEPTH_LIMIT} levels.") from error
+    except ValueError as error:  # Python refuses to read whole numbers of more than 4,300 digits
+        raise BadJSON("The JSON holds a whole number of thousands of digits, which no amount is.") from error
     _check_depth(value)
     return value
 
 
 def storable(value: Any) -> Any:
-    """The same value for a JSONB column: Decimals as exact strings-in-numbers are kept by `ExactEncoder`; NUL characters are refused."""
-    if "\\u0000" in json.dumps(value, cls=ExactEncoder):
-        raise BadJSON("The text holds a NUL character, which cannot be stored. Remove it and send again.")
+    """The same value, fit for a JSONB column. Raises BadJSON for what PostgreSQL refuses: NUL characters, halves of surrogate pairs, endless nesting."""
+    _check_depth(value)
+    if ESCAPED_SUSPECT.search(json.dumps(value, cls=ExactEncoder)) and any(UNSTORABLE.search(text) for text in _texts(value)):
+        raise BadJSON("The text holds a NUL character or half a surrogate pair, which cannot be stored. Remove it and send again.")
     return value
 
 
@@ -84,3 +91,15 @@ def _check_depth(value: Any) -> None:
         if depth > DEPTH_LIMIT:
             raise BadJSON(f"The JSON is nested deeper than {DEPTH_LIMIT} levels.")
         layer = [child for item in layer if isinstance(item, dict | list) for child in (item.values() if isinstance(item, dict) else item)]
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield str(key)
+            yield from _texts(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _texts(item)
