@@ -81,6 +81,10 @@ class Misconfigured(ConnectorError):
 
 
 class BadWebhook(ConnectorError):
-    """A webhook that cannot be trusted or read. `code` bad_signature (401) or bad_body (400)."""
+    """A webhook that cannot be trusted or read. `code` bad_signature (401) or bad_body (400; `context` says what is known of it)."""
 
     default_code = "bad_signature"
+
+    def __init__(self, message: str, *, code: str | None = None, context: dict[str, Any] | None = None) -> None:
+        super().__init__(message, code=code, context=context)
+        self.http_status = 401 if self.code == self.default_code else 400

@@ -41,7 +41,7 @@ class Call:
     """One outside write.
 
     operation: name. document: the body, mapped. reference: our key in the far side's document. idempotency_key: deterministic.
-    attempt: 1 for the first. correlation: headers to propagate (traceparent).
+    attempt: 1 for the first. external_id: the far side's id of the document, for updates and cancellations. correlation: headers to propagate (traceparent).
     """
 
     operation: str
@@ -49,16 +49,19 @@ class Call:
     reference: str
     idempotency_key: str
     attempt: int = 1
+    external_id: str = ""
     correlation: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What the far side said. external_id: its id or number for the document. document: what it holds now, as it said. created: False for an update or a repeat."""
+    """What the far side said. external_id: its id or number for the document. document: what it holds now, as it said. created: False for an update or a repeat.
+    complete: False for a document that `find` found half made (a draft that nobody confirmed): it is ours, and `execute` of the same call carries it on."""
 
     external_id: str
     document: JSON
     created: bool = True
+    complete: bool = True
 
 
 @dataclass(frozen=True)
@@ -102,8 +105,8 @@ class Connector(Protocol):
     def get(self, operation: str, *, external_id: str) -> JSON:
         """One document as the far side holds it now. Raises NotFound."""
 
-    def verify_webhook(self, *, headers: Mapping[str, str], body: bytes, now: datetime) -> list[WebhookEvent]:
-        """Check signature and freshness, then read. Raises BadWebhook."""
+    def verify_webhook(self, *, headers: Mapping[str, str], body: bytes, now: datetime, uri: str = "") -> list[WebhookEvent]:
+        """Check signature and freshness, then read. `uri`: the full address it was sent to, which some schemes sign. Raises BadWebhook."""
 
     def health(self) -> Health:
         """Ask whether the system answers and accepts our credential. Never raises."""
