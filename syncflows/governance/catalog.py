@@ -46,13 +46,18 @@ class Catalog:
             return self.by_kind[kind][name]
         except KeyError:
             known = ", ".join(sorted(self.by_kind.get(kind, {}))) or "none yet; run `manage.py flows apply DIR`"
-            raise Missing(f"There is no {kind} named {name!r}. There are: {known}.", code="unknown_definition") from None
+            raise Missing(
+                f"There is no {kind} named {name!r}. There are: {known}.", code="unknown_definition"
+            ) from None
 
     def all(self, kind: Kind) -> list[Versioned]:
         return [self.by_kind[kind][name] for name in sorted(self.by_kind.get(kind, {}))]
 
     def contract_for(self, *, source: str, type: str) -> Versioned | None:  # noqa: A002 - CloudEvents' own name
-        return next((found for found in self.all(Kind.CONTRACT) if found.spec.system == source and type in found.spec.types), None)
+        return next(
+            (found for found in self.all(Kind.CONTRACT) if found.spec.system == source and type in found.spec.types),
+            None,
+        )
 
     def flows_for(self, contract: str) -> list[Versioned]:
         return [found for found in self.all(Kind.FLOW) if found.spec.live and found.spec.trigger.contract == contract]
@@ -61,9 +66,13 @@ class Catalog:
 def current() -> Catalog:
     """The definitions in force now: one small query; specs are parsed once per version and process."""
     by_kind: dict[str, dict[str, Versioned]] = {}
-    rows = Definition.objects.filter(active__isnull=False).values_list("kind", "name", "active_id", "active__number", "active__fingerprint")
+    rows = Definition.objects.filter(active__isnull=False).values_list(
+        "kind", "name", "active_id", "active__number", "active__fingerprint"
+    )
     for kind, name, version_id, number, fingerprint in rows:
-        by_kind.setdefault(kind, {})[name] = _parsed(connection.settings_dict["NAME"], version_id, kind, name, number, fingerprint)
+        by_kind.setdefault(kind, {})[name] = _parsed(
+            connection.settings_dict["NAME"], version_id, kind, name, number, fingerprint
+        )
     return Catalog(by_kind)
 
 

@@ -41,12 +41,14 @@ class DefinitionVersion(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["definition", "number"], name="one_number_per_version"),
-            models.UniqueConstraint(fields=["definition"], condition=models.Q(state="active"), name="one_active_version"),
+            models.UniqueConstraint(
+                fields=["definition"], condition=models.Q(state="active"), name="one_active_version"
+            ),
         ]
 
     @property
-    def spec(self) -> dict:  # type: ignore[type-arg]
-        return self.document.get("spec", {})  # type: ignore[no-any-return]
+    def spec(self) -> dict:
+        return self.document.get("spec", {})
 
     @property
     def title(self) -> str:

@@ -39,7 +39,9 @@ def _template(value: Any) -> Any:
         return [_template(item) for item in value]
     if isinstance(value, str):
         return _cel(value)
-    raise ValueError(f"{value!r} is not an expression: write it in quotes as CEL, for example \"'USD'\" for a text or \"5\" for a number")
+    raise ValueError(
+        f'{value!r} is not an expression: write it in quotes as CEL, for example "\'USD\'" for a text or "5" for a number'
+    )
 
 
 def _amount(value: Any) -> str:

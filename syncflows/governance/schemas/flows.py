@@ -36,8 +36,12 @@ class Contract(Strict):
     csv: Csv | None = None
     read: dict[str, Read | Literal["text", "decimal", "integer", "date", "datetime", "boolean"]] = {}
     key: Cel
-    event_id: Cel | None = Field(default=None, description="where the source sends none; default: a fingerprint of the payload as read")
-    sequence: Cel | None = Field(default=None, description="orders events of one key; compared as text, so pad numbers or use ISO dates")
+    event_id: Cel | None = Field(
+        default=None, description="where the source sends none; default: a fingerprint of the payload as read"
+    )
+    sequence: Cel | None = Field(
+        default=None, description="orders events of one key; compared as text, so pad numbers or use ISO dates"
+    )
     occurred_at: Cel | None = None
     schema_: dict[str, Any] = Field(alias="schema")
 
@@ -46,7 +50,7 @@ class Contract(Strict):
     def _schema_compiles(cls, value: dict[str, Any]) -> dict[str, Any]:
         try:
             jsonschema_rs.Draft202012Validator(value)
-        except Exception as error:  # noqa: BLE001 - the Rust library raises several kinds
+        except Exception as error:
             raise ValueError(f"is not a JSON Schema (2020-12): {str(error).splitlines()[0]}") from error
         return value
 
@@ -60,14 +64,18 @@ class Mapping(Strict):
 
     contract: Name
     object: Identifier
-    let: dict[Identifier, Cel] = Field(default={}, description="intermediate values; one may read another, whatever the order they are written in")
+    let: dict[Identifier, Cel] = Field(
+        default={}, description="intermediate values; one may read another, whatever the order they are written in"
+    )
     fields: dict[str, Template]
     amount: Cel | None = None
     currency: Cel | None = None
     customer: Cel | None = Field(default=None, description="the customer's name, for people")
     business_date: Cel | None = None
     requester: Cel | None = Field(default=None, description="who asked, as the source names them; may not approve")
-    identifiers: dict[str, list[Cel]] = Field(default={}, description="system name to the names under which it knows this record")
+    identifiers: dict[str, list[Cel]] = Field(
+        default={}, description="system name to the names under which it knows this record"
+    )
 
     @field_validator("let")
     @classmethod
@@ -75,9 +83,13 @@ class Mapping(Strict):
         """A let-name comes after those it reads: the store does not keep the order of keys."""
         ordered: dict[str, str] = {}
         while len(ordered) < len(value):
-            ready = [name for name in value if name not in ordered and not (read_by(value[name]) & set(value)) - set(ordered)]
+            ready = [
+                name for name in value if name not in ordered and not (read_by(value[name]) & set(value)) - set(ordered)
+            ]
             if not ready:
-                raise ValueError(f"{', '.join(name for name in value if name not in ordered)} read each other in a circle, so none can be worked out first")
+                raise ValueError(
+                    f"{', '.join(name for name in value if name not in ordered)} read each other in a circle, so none can be worked out first"
+                )
             ordered |= {name: value[name] for name in ready}
         return ordered
 
@@ -93,7 +105,9 @@ class PolicyRule(Strict):
     remedy: str = ""
     exception_class: ExceptionClass = ExceptionClass.POLICY
     inputs: dict[str, Cel] = Field(default={}, description="what the verdict rests on, for the lineage")
-    binds: dict[str, Cel] = Field(default={}, description="what a decision is bound to; default: the whole canonical object")
+    binds: dict[str, Cel] = Field(
+        default={}, description="what a decision is bound to; default: the whole canonical object"
+    )
     approvers: Name | None = Field(default=None, description="team that decides, for needs_approval")
     decide_within: Duration = "1d"
 
@@ -131,7 +145,9 @@ class Step(Strict):
     when: Cel | None = Field(default=None, description="skipped unless true")
     reference: Cel
     document: Template
-    on_change: Literal["update", "duplicate", "ignore"] = Field(default="duplicate", description="a different document for a reference that is written already")
+    on_change: Literal["update", "duplicate", "ignore"] = Field(
+        default="duplicate", description="a different document for a reference that is written already"
+    )
     update: str = Field(default="", description="operation for on_change: update")
 
 

@@ -75,7 +75,9 @@ class RouteRule(Strict):
     name: Name
     when: Cel
     queue: Name
-    owner: Annotated[str, StringConstraints(pattern=r"^(sync_owner|source_owner|sink_owner|platform_owner|pool|person:[a-z0-9-]+)$")] = "pool"
+    owner: Annotated[
+        str, StringConstraints(pattern=r"^(sync_owner|source_owner|sink_owner|platform_owner|pool|person:[a-z0-9-]+)$")
+    ] = "pool"
     severity: Severity | None = None
     resolve_within: Duration | None = None
 

@@ -54,7 +54,9 @@ class Find(Strict):
     query: dict[str, str] = {}
     body: Cel | None = None
     items: Cel = "answer.items"
-    match: Cel | None = Field(default=None, description="true for an item that really carries the reference; reads item, reference")
+    match: Cel | None = Field(
+        default=None, description="true for an item that really carries the reference; reads item, reference"
+    )
     external_id: Cel = Field(description="reads item")
 
 
@@ -62,7 +64,17 @@ class ErrorRule(Strict):
     """What an answer means. Reads status (int), answer (JSON or null), headers (lower-case names). The first that is true counts."""
 
     when: Cel
-    raises: Literal["transient", "rate_limited", "outage", "auth_refused", "rejected", "accounting", "duplicate", "not_found", "unknown"]
+    raises: Literal[
+        "transient",
+        "rate_limited",
+        "outage",
+        "auth_refused",
+        "rejected",
+        "accounting",
+        "duplicate",
+        "not_found",
+        "unknown",
+    ]
     message: Cel | None = None
 
 
@@ -98,7 +110,9 @@ class Operation(Strict):
 class Webhook(Strict):
     """How the system signs and shapes what it sends to `/ingest/<system>/`. Expressions read body (JSON) and headers (lower-case names)."""
 
-    scheme: Literal["standard_webhooks", "hubspot_v3", "shopify", "stripe", "zendesk", "shared_secret"] = "standard_webhooks"
+    scheme: Literal["standard_webhooks", "hubspot_v3", "shopify", "stripe", "zendesk", "shared_secret"] = (
+        "standard_webhooks"
+    )
     secret: Secret
     header: str = Field(default="", description="for shared_secret: the header that must equal the secret")
     tolerance_s: int = Field(default=300, ge=0)
@@ -126,4 +140,6 @@ class System(Strict):
     operations: dict[str, Operation] = {}
     errors: list[ErrorRule] = Field(default=[], description="for every operation, after its own")
     health: str = Field(default="", description="path answering 2xx when all is well and our credential is good")
-    options: dict[str, Any] = Field(default={}, description="settings of connectors other than http; they validate them")
+    options: dict[str, Any] = Field(
+        default={}, description="settings of connectors other than http; they validate them"
+    )

@@ -1,0 +1,90 @@
+"""Can an operation be made safe, so that a write whose answer is lost is never done twice? Pure.
+
+A guard is a promise of the far side; what the definition lacks for keeping it is told here, before anything is written.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from syncflows.governance.problems import PathParts, suggestion
+from syncflows.governance.schemas import Operation
+from syncflows.governance.schemas.base import read_by
+from syncflows.governance.universe import Finding, Subject
+
+ACCEPTED = {"unsafe": "accepted"}
+PLACEHOLDER = re.compile(r"\{(\w+)\}")
+PLACEHOLDERS = frozenset({"reference", "idempotency_key", "external_id", "since", "until", "since_date", "until_date"})
+FINDABLE = frozenset({"reference"})
+GUARD_NONE, GUARD_LOOKUP, GUARD_KEY = "none", "lookup", "idempotency_key"
+
+
+def is_write(operation: Operation) -> bool:
+    """Whether it changes the far side. A POST that lists (`items`) reads."""
+    return operation.method != "GET" and operation.items is None
+
+
+def check(subject: Subject) -> Iterator[Finding]:
+    """Findings of a System's operations."""
+    for name, operation in subject.spec.operations.items():
+        path: PathParts = ("spec", "operations", name)
+        yield from _placeholders(subject, operation, path)
+        if is_write(operation):
+            yield from _guard(subject, name, operation, path)
+
+
+def _guard(subject: Subject, name: str, operation: Operation, path: PathParts) -> Iterator[Finding]:
+    problem = _unsafe(operation)
+    if not problem:
+        return
+    accepted = ACCEPTED.items() <= subject.labels.items()
+    remedy = "Accepted by the label `unsafe: accepted`." if accepted else _remedy(operation)
+    yield Finding(subject, (*path, "guard"), f"`{name}` cannot be made safe: {problem}", remedy, is_warning=accepted)
+
+
+def _unsafe(operation: Operation) -> str:
+    if operation.guard == GUARD_NONE:
+        return "with guard `none`, a write whose answer is lost is either lost or done twice."
+    if operation.guard == GUARD_LOOKUP and operation.find is None:
+        return "guard `lookup` looks the document up by our reference, and there is no `find` that says how."
+    if operation.guard == GUARD_KEY and not _sends_key(operation):
+        return "guard `idempotency_key` needs the key to be sent, and {idempotency_key} stands in no header, path, query or body."
+    return ""
+
+
+def _remedy(operation: Operation) -> str:
+    if operation.guard == GUARD_KEY:
+        return 'Add `headers: {Idempotency-Key: "{idempotency_key}"}`, or choose another guard.'
+    return "Give it a `find` (guard lookup), or another guard that the system keeps; to accept the risk, set metadata.labels `unsafe: accepted`."
+
+
+def _sends_key(operation: Operation) -> bool:
+    texts = [operation.path, *operation.query.values(), *operation.headers.values()]
+    return any(f"{{{GUARD_KEY}}}" in text for text in texts) or (
+        operation.body is not None and GUARD_KEY in read_by(operation.body)
+    )
+
+
+def _placeholders(subject: Subject, operation: Operation, path: PathParts) -> Iterator[Finding]:
+    for place, text in _texts(operation):
+        for name in PLACEHOLDER.findall(text):
+            known = FINDABLE if place[0] == "find" else PLACEHOLDERS
+            if name not in known:
+                yield Finding(
+                    subject,
+                    (*path, *place),
+                    f"`{{{name}}}` is not a placeholder.",
+                    suggestion(name, known, kind="Placeholders"),
+                )
+
+
+def _texts(operation: Operation) -> Iterator[tuple[PathParts, str]]:
+    yield ("path",), operation.path
+    for field in ("query", "headers"):
+        yield from (((field, key), text) for key, text in getattr(operation, field).items())
+    find: Any = operation.find
+    if find:
+        yield ("find", "path"), find.path
+        yield from ((("find", "query", key), text) for key, text in find.query.items())

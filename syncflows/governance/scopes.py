@@ -1,0 +1,242 @@
+"""Which variables each expression of a definition may read, and which it reads that do not exist there. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from meshline.kernel import expressions
+from syncflows.governance.enums import Kind
+from syncflows.governance.problems import PathParts, suggestion
+from syncflows.governance.schemas.base import ENGINE_FUNCTIONS, read_by
+from syncflows.governance.universe import Finding, Subject, Universe
+
+PAYLOAD = frozenset({"payload"})
+LOOKUP = re.compile(r"\b(?:lookup|delivered)\(\s*['\"]([^'\"]*)['\"]")
+DELIVERED_TO = re.compile(r"\bdelivered\([^()]*(?:\([^()]*\)[^()]*)*,\s*['\"]([^'\"]*)['\"]\s*\)")
+STEPS_READ = re.compile(r"\bsteps(?:\[['\"]([^'\"]+)['\"]\]|\.(\w+))")
+RESERVED = frozenset({"payload", "steps", "item", "failure", "answer", "body", "headers", "document", "reference"})
+
+
+@dataclass(frozen=True)
+class Reading:
+    """An expression at `path`, the names it may read, and whether `lookup` and `delivered` work there."""
+
+    path: PathParts
+    source: str
+    names: frozenset[str]
+    looks_up: bool = False
+
+
+def check(subject: Subject, universe: Universe) -> Iterator[Finding]:
+    """A finding for every unknown name in the subject's expressions."""
+    finder = READINGS.get(subject.kind)
+    for reading in finder(subject.spec, universe) if finder else ():
+        yield from _unknown_names(subject, reading)
+        yield from _functions(subject, reading, universe)
+    if subject.kind == Kind.MAPPING:
+        yield from _shadowing(subject)
+    if subject.kind == Kind.FLOW:
+        yield from _later_steps(subject)
+
+
+def leaves(template: Any, path: PathParts) -> Iterator[tuple[PathParts, str]]:
+    """The expressions of a template, with their places."""
+    if isinstance(template, dict | list):
+        items: Iterable[tuple[Any, Any]] = template.items() if isinstance(template, dict) else enumerate(template)
+        for key, value in items:
+            yield from leaves(value, (*path, key))
+    elif template is not None:
+        yield path, template
+
+
+def _unknown_names(subject: Subject, reading: Reading) -> Iterator[Finding]:
+    for name in sorted(read_by(reading.source) - reading.names):
+        message = f"`{reading.source}` reads `{name}`, which does not exist here."
+        yield Finding(subject, ("spec", *reading.path), message, suggestion(name, reading.names, kind="Names here"))
+
+
+def _functions(subject: Subject, reading: Reading, universe: Universe) -> Iterator[Finding]:
+    used = ENGINE_FUNCTIONS & set(expressions.compiled(reading.source, extra=ENGINE_FUNCTIONS).program.functions())
+    path = ("spec", *reading.path)
+    if used and not reading.looks_up:
+        message = f"`{reading.source}` calls {', '.join(sorted(used))}, which works in `let` and `fields` of a Mapping and in steps only."
+        yield Finding(subject, path, message, "Look it up in the mapping's `let`, and read that name here.")
+        return
+    objects = {mapping.spec.object for mapping in universe.all(Kind.MAPPING)}
+    for entity in LOOKUP.findall(reading.source):
+        if entity not in objects:
+            yield Finding(
+                subject,
+                path,
+                f"no mapping makes a `{entity}`, so it cannot be looked up.",
+                suggestion(entity, objects, kind="Objects"),
+            )
+    systems = universe.names(Kind.SYSTEM)
+    for system in DELIVERED_TO.findall(reading.source):
+        if system not in systems:
+            yield Finding(
+                subject, path, f"there is no System `{system}`.", suggestion(system, systems, kind="System definitions")
+            )
+
+
+def _shadowing(subject: Subject) -> Iterator[Finding]:
+    for name in {*subject.spec.let, subject.spec.object} & (RESERVED | expressions.LANGUAGE):
+        path = ("spec", "let", name) if name in subject.spec.let else ("spec", "object")
+        yield Finding(subject, path, f"`{name}` has a meaning of its own in expressions.", "Choose another name.")
+    if subject.spec.object in subject.spec.let:
+        yield Finding(
+            subject,
+            ("spec", "let", subject.spec.object),
+            "is the name of the object itself.",
+            "Choose another name for the intermediate value.",
+        )
+
+
+def _later_steps(subject: Subject) -> Iterator[Finding]:
+    earlier: set[str] = set()
+    for index, step in enumerate(subject.spec.steps):
+        for path, source in leaves(step.document, ("spec", "steps", index, "document")):
+            for name in (bracket or dotted for bracket, dotted in STEPS_READ.findall(source)):
+                if name not in earlier:
+                    yield Finding(
+                        subject,
+                        path,
+                        f"`{name}` is not a step before this one.",
+                        suggestion(name, earlier, kind="Steps before it"),
+                    )
+        earlier.add(step.name)
+
+
+def _given(names: frozenset[str], *places: tuple[PathParts, str | None], looks_up: bool = False) -> Iterator[Reading]:
+    yield from (Reading(path, source, names, looks_up) for path, source in places if source)
+
+
+def _contract(spec: Any, universe: Universe) -> Iterator[Reading]:
+    yield from _given(
+        PAYLOAD, *(((field,), getattr(spec, field)) for field in ("key", "event_id", "sequence", "occurred_at"))
+    )
+
+
+def _mapping(spec: Any, universe: Universe) -> Iterator[Reading]:
+    names = PAYLOAD | set(spec.let)
+    yield from _given(names, *((("let", name), source) for name, source in spec.let.items()), looks_up=True)
+    yield from _given(names, *leaves(spec.fields, ("fields",)), looks_up=True)
+    seen = names | {spec.object}
+    headline = ("amount", "currency", "customer", "business_date", "requester")
+    yield from _given(
+        seen, *(((field,), getattr(spec, field)) for field in headline), *leaves(spec.identifiers, ("identifiers",))
+    )
+
+
+def _policy(spec: Any, universe: Universe) -> Iterator[Reading]:
+    mappings = [found.spec for found in universe.all(Kind.MAPPING) if found.spec.object == spec.object]
+    names = PAYLOAD | {spec.object} | {name for mapping in mappings for name in mapping.let}
+    yield from _rules(spec, names)
+
+
+def _rules(spec: Any, names: frozenset[str], base: PathParts = ()) -> Iterator[Reading]:
+    for index, rule in enumerate(spec.rules):
+        path: PathParts = (*base, "rules", index)
+        yield from _given(names, ((*path, "when"), rule.when), ((*path, "message"), rule.message))
+        yield from _given(names, *leaves(rule.inputs, (*path, "inputs")), *leaves(rule.binds, (*path, "binds")))
+
+
+def _flow(spec: Any, universe: Universe) -> Iterator[Reading]:
+    for index, rule in enumerate(spec.trigger.ignore):
+        path: PathParts = ("trigger", "ignore", index)
+        yield from _given(PAYLOAD, ((*path, "when"), rule.when), ((*path, "reason"), rule.reason))
+    mapping = universe.get(Kind.MAPPING, spec.mapping)
+    if mapping is None:
+        return
+    names = PAYLOAD | set(mapping.let) | {mapping.object}
+    yield from _steps(spec, names)
+    yield from _policies(spec, names, universe)
+    yield from _reconcile(spec.reconcile, mapping.object)
+
+
+def _steps(spec: Any, names: frozenset[str]) -> Iterator[Reading]:
+    for index, step in enumerate(spec.steps):
+        path: PathParts = ("steps", index)
+        yield from _given(names, ((*path, "when"), step.when), ((*path, "reference"), step.reference), looks_up=True)
+        yield from _given(names | {"steps"}, *leaves(step.document, (*path, "document")), looks_up=True)
+
+
+def _policies(spec: Any, names: frozenset[str], universe: Universe) -> Iterator[Reading]:
+    """A policy reads the let-names of each flow that it judges for."""
+    for index, name in enumerate(spec.policies):
+        policy = universe.get(Kind.POLICY, name)
+        for reading in _rules(policy, names) if policy else ():
+            yield Reading(("policies", index), reading.source, names)
+
+
+def _reconcile(rule: Any, canonical: str) -> Iterator[Reading]:
+    if rule is None:
+        return
+    base: PathParts = ("reconcile",)
+    ours, theirs = frozenset({canonical}), frozenset({"item"})
+    yield from _given(ours, ((*base, "ours"), rule.ours))
+    yield from _given(
+        theirs, *(((*base, field), getattr(rule, field)) for field in ("key", "only", "amount", "currency"))
+    )
+    for index, field in enumerate(rule.fields):
+        path: PathParts = (*base, "fields", index)
+        yield from _given(ours, ((*path, "ours"), field.ours))
+        yield from _given(theirs, ((*path, "theirs"), field.theirs))
+
+
+def _route(spec: Any, universe: Universe) -> Iterator[Reading]:
+    for index, rule in enumerate(spec.rules):
+        yield from _given(frozenset({"failure"}), (("rules", index, "when"), rule.when))
+
+
+def _system(spec: Any, universe: Universe) -> Iterator[Reading]:
+    for name, operation in spec.operations.items():
+        path: PathParts = ("operations", name)
+        yield from _operation(operation, path)
+        yield from _find(operation.find, (*path, "find"))
+        yield from _errors(operation.errors, (*path, "errors"))
+    yield from _errors(spec.errors, ("errors",))
+    if spec.webhook:
+        fields = ("type", "event_id", "occurred_at", "sequence", "payload")
+        yield from _given(
+            frozenset({"body", "headers"}), *((("webhook", field), getattr(spec.webhook, field)) for field in fields)
+        )
+
+
+def _operation(operation: Any, path: PathParts) -> Iterator[Reading]:
+    yield from _given(
+        frozenset({"document", "reference", "idempotency_key", "external_id"}), ((*path, "body"), operation.body)
+    )
+    answered = frozenset({"answer", "headers", "document"})
+    yield from _given(
+        answered, *(((*path, field), getattr(operation, field)) for field in ("external_id", "document", "items"))
+    )
+    yield from _given(frozenset({"answer", "headers"}), ((*path, "paging", "next"), operation.paging.next))
+
+
+def _find(find: Any, path: PathParts) -> Iterator[Reading]:
+    if find:
+        yield from _given(frozenset({"reference"}), ((*path, "body"), find.body))
+        yield from _given(frozenset({"answer", "headers"}), ((*path, "items"), find.items))
+        yield from _given(
+            frozenset({"item", "reference"}), ((*path, "match"), find.match), ((*path, "external_id"), find.external_id)
+        )
+
+
+def _errors(rules: Any, path: PathParts) -> Iterator[Reading]:
+    for index, rule in enumerate(rules):
+        names = frozenset({"status", "answer", "headers"})
+        yield from _given(names, ((*path, index, "when"), rule.when), ((*path, index, "message"), rule.message))
+
+
+READINGS = {
+    Kind.CONTRACT: _contract,
+    Kind.MAPPING: _mapping,
+    Kind.POLICY: _policy,
+    Kind.FLOW: _flow,
+    Kind.ROUTE: _route,
+    Kind.SYSTEM: _system,
+}
