@@ -244,3 +244,9 @@ def test_is_ours_trusts_no_process_id_alone() -> None:
 
 def test_capabilities_are_read_by_their_numbers() -> None:
     assert (CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH) == (1, 2)  # linux/capability.h
+
+
+def test_ensure_started_says_so_when_the_wheel_has_no_binary_for_this_platform(root: Path, monkeypatch) -> None:
+    monkeypatch.setattr(postgres, "WHEEL", "json")  # a package that is here and has no PostgreSQL in it
+    with pytest.raises(EmbeddedError, match="(?s)no PostgreSQL 18 for this platform.*DATABASE_URL"):
+        service.ensure_started(root=root)
