@@ -159,7 +159,9 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["meshline.kernel.api.parsers.ExactJSONParser"],
     "DEFAULT_PAGINATION_CLASS": "meshline.kernel.api.paging.NewestFirst",
-    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_FILTER_BACKENDS": ["meshline.kernel.api.query.StrictFilters"],
+    "DEFAULT_METADATA_CLASS": None,  # OPTIONS answers nothing: the operations are described at /api/v1/schema/
+    "URL_FORMAT_OVERRIDE": None,  # `format` is no parameter of ours, so it is refused like any other unknown name
     "EXCEPTION_HANDLER": "meshline.kernel.api.problems.problem_response",
     "PAGE_SIZE": 50,
     "COERCE_DECIMAL_TO_STRING": True,
