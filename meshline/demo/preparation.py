@@ -41,7 +41,8 @@ def _apply_definitions(demo: Demo) -> str:
         raise DemoError(f"The sample definitions are missing: {demo.definitions}. What to do: restore that folder.")
     # Applied by one person and signed by another, as everybody's definitions are.
     summary = _run_json("flows", "apply", str(demo.definitions), "--by", "robin", "--sign-as", "alex")
-    return ", ".join(f"{count} {name}" for name, count in summary.items() if isinstance(count, int) and count)
+    counts = {name: len(found) if isinstance(found, list) else found for name, found in summary.items()}
+    return ", ".join(f"{count} {name}" for name, count in counts.items() if isinstance(count, int) and count)
 
 
 def _run_json(*arguments: str) -> dict[str, Any]:
