@@ -45,3 +45,30 @@ class EntryKind(TextChoices):
 
 
 LIVE = (TicketStatus.OPEN, TicketStatus.ACKNOWLEDGED, TicketStatus.WAITING)
+
+
+class BulkAction(TextChoices):
+    """What can be done to many tickets or approvals at once."""
+
+    GRANT = "grant", "Approve"
+    REFUSE = "refuse", "Refuse"
+    ACCEPT = "accept", "Accept"
+    REPLAY = "replay", "Replay"
+    ASSIGN = "assign", "Assign"
+    ACKNOWLEDGE = "acknowledge", "Take in work"
+    RESOLVE = "resolve", "Resolve"
+
+
+class View(TextChoices):
+    """The standing views of the queue."""
+
+    MINE = "mine", "Mine"
+    UNASSIGNED = "unassigned", "Unassigned"
+    BREACHING = "breaching", "Breaching"
+    MONEY = "money", "Money at risk"
+    WAITING = "waiting", "Waiting"
+    OPEN = "open", "All open"
+    ALL = "all", "All"
+
+
+ON_APPROVALS = (BulkAction.GRANT, BulkAction.REFUSE)

@@ -1,5 +1,19 @@
-"""Registers what the engine's hooks call. Called once at start."""
+"""Registers what the engine's hooks call. Called once at start; must not touch the database."""
+
+from __future__ import annotations
+
+from exceptions import endings, opening
+from syncflows import hooks
+from syncflows.hooks import Failure
 
 
 def register() -> None:
-    """Filled in by the services of this app."""
+    """Failures open tickets; runs that ended close them; a system that is down has one."""
+    hooks.on_failure(open_tickets)
+    hooks.on_run_ended(endings.close_of_runs)
+    hooks.on_system_state(endings.follow_system)
+
+
+def open_tickets(failures: list[Failure]) -> None:
+    """A hook answers nothing."""
+    opening.open_all(failures)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from django.utils import timezone
@@ -23,14 +24,23 @@ class Owner:
 
 def of_flow(flow: str, role: OwnerRole) -> Owner | None:
     """The owner of a flow in a role, with delegate or fallback where the person is away; None where the matrix has a gap."""
-    cell = FlowOwner.objects.select_related("person__delegate", "team", "fallback__delegate").filter(flow=flow, role=role).first()
-    if cell is None:
-        return None
-    for person, how in ((cell.person, role.label), (cell.fallback, f"fallback of the {role.label.lower()}")):
+    return of_flows([flow]).get((flow, role))
+
+
+def of_flows(flows: Collection[str]) -> dict[tuple[str, str], Owner]:
+    """The owners of several flows by (flow, role), in one query; a gap in the matrix has no entry."""
+    cells = FlowOwner.objects.select_related("person__delegate", "team", "fallback__delegate").filter(flow__in=flows)
+    owners = {(cell.flow, cell.role): _answering(cell) for cell in cells}
+    return {place: owner for place, owner in owners.items() if owner}
+
+
+def _answering(cell: FlowOwner) -> Owner | None:
+    label = str(OwnerRole(cell.role).label)
+    for person, how in ((cell.person, label), (cell.fallback, f"fallback of the {label.lower()}")):
         found = present(person)
         if found:
             return Owner(found, cell.team, how if found == person else f"{how}, by delegation")
-    return Owner(None, cell.team, role.label) if cell.team else None
+    return Owner(None, cell.team, label) if cell.team else None
 
 
 def present(person: User | None) -> User | None:
