@@ -48,7 +48,7 @@ class HttpConnector:
 
     def execute(self, call: Call) -> Answer:
         """Perform one write, once. Raises OutcomeUnknown whenever it may have arrived without a trustworthy answer."""
-        operation, where = self._operation(call.operation)
+        operation, where = self._operation(call.operation, writes=True)
         values = {"reference": call.reference, "idempotency_key": call.idempotency_key}
         values |= {"external_id": call.external_id} if call.external_id else {}
         body = self._body(operation, call, where)
@@ -63,7 +63,7 @@ class HttpConnector:
 
     def find(self, operation: str, *, reference: str) -> list[Answer]:
         """Raises Misconfigured where the answer does not show whether a document carries the reference."""
-        details, where = self._operation(operation)
+        details, where = self._operation(operation, writes=True)
         find = details.find
         if find is None:
             raise Misconfigured(
@@ -84,7 +84,7 @@ class HttpConnector:
 
     def list_window(self, operation: str, *, since: datetime, until: datetime) -> Iterator[JSON]:
         """Every document of [since, until), as far as the system's filter goes; page after page."""
-        details, where = self._operation(operation)
+        details, where = self._operation(operation, writes=False)
         values = _window(since, until)
 
         def fetch(ask: paging.Ask) -> paging.Page:
@@ -95,7 +95,7 @@ class HttpConnector:
 
     def get(self, operation: str, *, external_id: str) -> JSON:
         """Raises NotFound."""
-        details, where = self._operation(operation)
+        details, where = self._operation(operation, writes=False)
         outgoing = self._outgoing(
             details, operation, values={"external_id": external_id, "reference": external_id}, body=None
         )
@@ -132,14 +132,19 @@ class HttpConnector:
     def close(self) -> None:
         self.transport.close()
 
-    def _operation(self, name: str) -> tuple[systems.Operation, str]:
-        try:
-            return self.spec.operations[name], f"spec.operations.{name}"
-        except KeyError:
+    def _operation(self, name: str, *, writes: bool) -> tuple[systems.Operation, str]:
+        """Raises Misconfigured for a name that is not there, and for asking a write to read or a read to write."""
+        where = f"spec.operations.{name}"
+        found = self.spec.operations.get(name)
+        if found is None:
             known = ", ".join(sorted(self.spec.operations)) or "none"
+            raise Misconfigured(f"{self.name} has no operation {name!r}. Operations: {known}. Add {where}.")
+        if definition.writes(found) != writes:
+            kind = "only reads" if writes else "writes, so nothing can be read with it"
             raise Misconfigured(
-                f"{self.name} has no operation {name!r}. Operations: {known}. Add spec.operations.{name}."
-            ) from None
+                f"{self.name}: {where} ({found.method}) {kind}. Nothing was sent; name another operation."
+            )
+        return found, where
 
     def _base_url(self) -> str:
         url = self.spec.base_url

@@ -17,7 +17,7 @@ from syncflows.connectors.errors import Misconfigured, Rejected
 
 PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 PLACEHOLDERS = frozenset({"reference", "idempotency_key", "external_id", "since", "until", "since_date", "until_date"})
-TRACE_HEADERS = ("traceparent", "tracestate")
+TRACE_HEADERS = ("traceparent", "tracestate", "x-correlation-id")
 TRACE_VALUE = re.compile(r"[\x20-\x7e]{1,512}")
 HEADER_SAFE = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) != "%")
 
@@ -79,7 +79,7 @@ def build_headers(templates: Mapping[str, str], *, values: Mapping[str, str], wh
 
 
 def trace_headers(correlation: Mapping[str, str]) -> dict[str, str]:
-    """The W3C Trace Context headers among what is to be propagated."""
+    """W3C Trace Context (or our correlation id, where that is no trace id) among what is to be propagated."""
     lowered = {name.lower(): value for name, value in correlation.items()}
     return {name: lowered[name] for name in TRACE_HEADERS if TRACE_VALUE.fullmatch(lowered.get(name, ""))}
 

@@ -33,6 +33,7 @@ class Shape:
     id_header: str = ""
 
 
+DEFAULT = Shape()  # what the definition's schema fills in where nothing is said
 SHAPES = {
     "standard_webhooks": Shape(id_header="webhook-id"),
     # HubSpot: eventId alone is not unique, and attemptNumber differs between deliveries of one event.
@@ -94,9 +95,9 @@ def _read(webhook: Webhook, delivery: Delivery, redactor: Redactor) -> list[Webh
 
 def _event(webhook: Webhook, delivery: Delivery, element: Any, *, number: int | None) -> WebhookEvent:
     scope = expressions.Scope({"body": element, "headers": dict(delivery.headers)})
-    given, shape = webhook.model_fields_set, SHAPES[webhook.scheme]
-    payload = _value(webhook.payload if "payload" in given else shape.payload, scope)
-    kind = _text(_value(webhook.type if "type" in given else shape.type, scope))
+    shape = SHAPES[webhook.scheme]
+    payload = _value(shape.payload if webhook.payload == DEFAULT.payload else webhook.payload, scope)
+    kind = _text(_value(shape.type if webhook.type == DEFAULT.type else webhook.type, scope))
     if not isinstance(payload, dict):
         raise BadWebhook("the payload is not a JSON object.")
     if not kind:
