@@ -10,7 +10,6 @@ from syncflows.governance.enums import Kind
 from syncflows.governance.problems import PathParts, suggestion
 from syncflows.governance.universe import Finding, Subject, Universe
 
-HTTP = "http"  # the connector whose operations stand in the System document; others bring theirs in code
 UPDATE = "update"
 
 
@@ -117,10 +116,19 @@ def _steps(subject: Subject, universe: Universe) -> Iterator[Finding]:
         yield from _operation(
             subject, universe, step.system, step.operation, (*path, "operation"), wanted=safety.is_write, what="writes"
         )
+        yield from _look_first(subject, universe, step, ("spec", *path, "look_first"))
         if step.on_change == UPDATE:
             yield from _operation(
                 subject, universe, step.system, step.update, (*path, "update"), wanted=safety.is_write, what="writes"
             )
+
+
+def _look_first(subject: Subject, universe: Universe, step: Any, path: PathParts) -> Iterator[Finding]:
+    system = universe.get(Kind.SYSTEM, step.system)
+    operation = system.operations.get(step.operation) if system else None
+    if step.look_first and operation and operation.find is None:
+        message = f"operation `{step.operation}` of System `{step.system}` has no `find`, so nothing can be looked up."
+        yield Finding(subject, path, message, "Give the operation a `find`, or remove look_first.")
 
 
 def _reconcile(subject: Subject, universe: Universe) -> Iterator[Finding]:
@@ -151,7 +159,7 @@ def _operation(
 ) -> Iterator[Finding]:
     """A finding unless the system has that operation and it is of the kind wanted."""
     spec = universe.get(Kind.SYSTEM, system)
-    if spec is None or spec.connector != HTTP:
+    if spec is None or spec.connector != safety.HTTP:
         return
     if name not in spec.operations:
         yield Finding(

@@ -27,7 +27,7 @@ class Problem:
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file
         what = f"{self.path}: {self.message}" if self.path else self.message
-        return " ".join(part for part in (f"{place}: {what}", self.remedy) if part)
+        return f"{place}: {what.rstrip('.')}. {self.remedy}".rstrip()
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -10,6 +10,8 @@ from typing import Any
 
 from django.db import models
 
+from meshline.kernel import transitions
+from meshline.kernel import transitions
 from meshline.kernel.actors import Actor
 from meshline.kernel.errors import Conflict
 from ownership.enums import OwnerRole, Role
@@ -87,8 +89,7 @@ def _save(row: Any, by: Actor, **values: Any) -> None:
         return
     for name, value in values.items():
         setattr(row, name, value)
-    row._change_reason = f"definition applied by {by}"[:100]
-    row._history_user_id = by.user_id
+    transitions.sign(row, by=by, reason=f"definition applied by {by}")
     row.save()
 
 

@@ -18,6 +18,8 @@ ACCEPTED = {"unsafe": "accepted"}
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
 PLACEHOLDERS = frozenset({"reference", "idempotency_key", "external_id", "since", "until", "since_date", "until_date"})
 FINDABLE = frozenset({"reference"})
+ADDRESSED = re.compile(r"\{(external_id|reference)\}")
+HTTP = "http"  # the connector whose operations stand in the System document; others bring theirs in code
 GUARD_NONE, GUARD_LOOKUP, GUARD_KEY = "none", "lookup", "idempotency_key"
 
 
@@ -33,6 +35,7 @@ def check(subject: Subject) -> Iterator[Finding]:
         yield from _placeholders(subject, operation, path)
         if is_write(operation):
             yield from _guard(subject, name, operation, path)
+            yield from _identity(subject, operation, path)
 
 
 def _guard(subject: Subject, name: str, operation: Operation, path: PathParts) -> Iterator[Finding]:
@@ -42,6 +45,16 @@ def _guard(subject: Subject, name: str, operation: Operation, path: PathParts) -
     accepted = ACCEPTED.items() <= subject.labels.items()
     remedy = "Accepted by the label `unsafe: accepted`." if accepted else _remedy(operation)
     yield Finding(subject, (*path, "guard"), f"`{name}` cannot be made safe: {problem}", remedy, is_warning=accepted)
+
+
+def _identity(subject: Subject, operation: Operation, path: PathParts) -> Iterator[Finding]:
+    """A write whose document could not be named afterwards is never sent by the `http` connector."""
+    address = operation.path.partition("?")[0]
+    if subject.spec.connector == HTTP and operation.external_id is None and not ADDRESSED.search(address):
+        message = "nothing says which document was written, so it could not be found again."
+        yield Finding(
+            subject, (*path, "external_id"), message, "Say where the answer holds the document's id, such as answer.id."
+        )
 
 
 def _unsafe(operation: Operation) -> str:

@@ -14,6 +14,9 @@ from syncflows.governance.schemas.base import ENGINE_FUNCTIONS, read_by
 from syncflows.governance.universe import Finding, Subject, Universe
 
 PAYLOAD = frozenset({"payload"})
+ANSWER = frozenset({"status", "answer", "headers"})
+SENT = frozenset({"document", "reference", "idempotency_key", "external_id"})
+WINDOW = frozenset({"since", "until", "since_date", "until_date"})
 LOOKUP = re.compile(r"\b(?:lookup|delivered)\(\s*['\"]([^'\"]*)['\"]")
 DELIVERED_TO = re.compile(r"\bdelivered\([^()]*(?:\([^()]*\)[^()]*)*,\s*['\"]([^'\"]*)['\"]\s*\)")
 STEPS_READ = re.compile(r"\bsteps(?:\[['\"]([^'\"]+)['\"]\]|\.(\w+))")
@@ -207,20 +210,16 @@ def _system(spec: Any, universe: Universe) -> Iterator[Reading]:
 
 
 def _operation(operation: Any, path: PathParts) -> Iterator[Reading]:
-    yield from _given(
-        frozenset({"document", "reference", "idempotency_key", "external_id"}), ((*path, "body"), operation.body)
-    )
-    answered = frozenset({"answer", "headers", "document"})
-    yield from _given(
-        answered, *(((*path, field), getattr(operation, field)) for field in ("external_id", "document", "items"))
-    )
-    yield from _given(frozenset({"answer", "headers"}), ((*path, "paging", "next"), operation.paging.next))
+    yield from _given(WINDOW if operation.items else SENT, ((*path, "body"), operation.body))
+    fields = ("external_id", "document", "items")
+    yield from _given(ANSWER | {"document"}, *(((*path, field), getattr(operation, field)) for field in fields))
+    yield from _given(ANSWER, ((*path, "paging", "next"), operation.paging.next))
 
 
 def _find(find: Any, path: PathParts) -> Iterator[Reading]:
     if find:
         yield from _given(frozenset({"reference"}), ((*path, "body"), find.body))
-        yield from _given(frozenset({"answer", "headers"}), ((*path, "items"), find.items))
+        yield from _given(ANSWER | {"reference"}, ((*path, "items"), find.items))
         yield from _given(
             frozenset({"item", "reference"}), ((*path, "match"), find.match), ((*path, "external_id"), find.external_id)
         )
@@ -228,8 +227,7 @@ def _find(find: Any, path: PathParts) -> Iterator[Reading]:
 
 def _errors(rules: Any, path: PathParts) -> Iterator[Reading]:
     for index, rule in enumerate(rules):
-        names = frozenset({"status", "answer", "headers"})
-        yield from _given(names, ((*path, index, "when"), rule.when), ((*path, index, "message"), rule.message))
+        yield from _given(ANSWER, ((*path, index, "when"), rule.when), ((*path, index, "message"), rule.message))
 
 
 READINGS = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import typing
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from syncflows.governance.schemas import SPECS, Document, Metadata
 from syncflows.governance.schemas.base import Strict
 from syncflows.governance.yaml_reading import Parsed
 
+CEL_NOISE = re.compile(r"Failed to parse expression '.*': ERROR: <input>:1:(\d+): (?:Syntax error: )?", re.DOTALL)
 GUIDE = "See docs/definitions.md."
 
 
@@ -131,7 +133,7 @@ def _message(item: Any, value: Any) -> str:
         case "string_pattern_mismatch":
             return f"{_shown(given)} does not fit the pattern {item['ctx']['pattern']}."
         case "value_error":
-            return f"{item['ctx']['error']}"
+            return CEL_NOISE.sub(r"at character \1: ", f"{item['ctx']['error']}").partition(" expecting {")[0]
     return f"{_shown(given)}: {item['msg'][:1].lower()}{item['msg'][1:]}."
 
 

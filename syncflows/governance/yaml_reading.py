@@ -208,7 +208,7 @@ def plain(text: str, *, tag: str) -> Any:
         if text.lower() in ("true", "false"):
             return text.lower() == "true"
         raise Surprise(
-            f"`{text}` without quotes is {text.lower() in ('yes', 'on')} to some YAML readers and a text to others",
+            f"`{text}` without quotes is {'true' if text.lower() in ('yes', 'on') else 'false'} to some YAML readers and a text to others",
             f"{quoted} Otherwise write true or false.",
         )
     if tag in NUMERIC or (tag == STR and NUMBER_ELSEWHERE.match(text)):

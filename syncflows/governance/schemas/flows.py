@@ -144,6 +144,10 @@ class Step(Strict):
     operation: str
     when: Cel | None = Field(default=None, description="skipped unless true")
     reference: Cel
+    look_first: bool = Field(
+        default=False,
+        description="look the reference up before the first write, and take over a document that is there from before",
+    )
     document: Template
     on_change: Literal["update", "duplicate", "ignore"] = Field(
         default="duplicate", description="a different document for a reference that is written already"
