@@ -17,6 +17,9 @@ from tests import browsers, redis_urls
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+# A real Tryton, for whoever asks for the fixture.
+pytest_plugins = ["tests.tryton_server"]
+
 CHECKOUT = Path(__file__).resolve().parent.parent
 
 # Here, not in a fixture: settings name the servers, and test modules import models as they are collected.

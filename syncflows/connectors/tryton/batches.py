@@ -24,6 +24,11 @@ class Batches(Generic[T]):
         self._busy = False
         self._waiting: deque[_Entry[T]] = deque()
 
+    @property
+    def waiting(self) -> int:
+        """Items that nobody works on yet."""
+        return len(self._waiting)
+
     def submit(self, item: T) -> None:
         """Returns when the item has been worked on. Raises what `work` raises, to each of its batch."""
         entry = _Entry(item)

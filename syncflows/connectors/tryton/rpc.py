@@ -149,8 +149,7 @@ class Rpc:
     def _acknowledge(self, asked: errors.WarningAsked) -> None:
         if asked.context["warning"] not in self.settings.options.accept_warnings:
             raise asked
-        values = {"user": self.session().user_id, "name": asked.warning, "always": False}
-        self._call("model.res.user.warning.create", ([values],), writes=True, context={})
+        self._call("model.res.user.warning.skip", (asked.warning, False), writes=True, context={})
 
 
 def _result(response: httpx.Response, *, method: str, writes: bool) -> Any:
