@@ -30,6 +30,13 @@ class ApprovalStatus(TextChoices):
     VOID = "void", "Void: changed since"
 
 
+class Decision(TextChoices):
+    """What is asked of who decides."""
+
+    APPROVE = "approve", "Approve"
+    REFUSE = "refuse", "Refuse"
+
+
 class EntryKind(TextChoices):
     """What a line of a ticket's timeline is."""
 

@@ -133,7 +133,7 @@ def detail(public_id: str) -> TicketDetail:
     return TicketDetail(
         found,
         list(found.entries.all()),
-        list(found.approvals.select_related("team", "decided_by").order_by("-pk")),
+        list(found.approvals.select_related("team", "decided_by", "run").order_by("-pk")),
         list(_facts(found)),
         list(Step.objects.filter(run_id=found.run_id).prefetch_related(Prefetch("attempts"))) if found.run_id else [],
         similar(found),

@@ -40,9 +40,9 @@ class Amount(serializers.Field):  # type: ignore[type-arg]
         return amount(value.amount, value.currency)
 
 
-@extend_schema_field({"description": "any JSON value; exact numbers are strings"})
+@extend_schema_field({"type": ["object", "array", "string", "number", "boolean"]})
 class Json(serializers.JSONField):
-    """JSON as it is stored."""
+    """JSON as it is stored; exact numbers are strings."""
 
 
 def amount(value: Any, currency: str) -> dict[str, str] | None:

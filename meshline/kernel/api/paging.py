@@ -72,5 +72,11 @@ class NewestFirst(CursorPagination):
         return [{**item, "schema": self.page_size_schema} if item["name"] == "limit" else item for item in found]
 
 
+class OldestFirst(NewestFirst):
+    """By row number, upwards: for what is told in its order."""
+
+    ordering = "id"
+
+
 def _is_row_number(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= ROW_NUMBER_MAX

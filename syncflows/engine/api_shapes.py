@@ -1,0 +1,105 @@
+"""How events, runs, steps and lineage look in the API. Public ids only; money with its currency; times in UTC."""
+
+from __future__ import annotations
+
+from rest_framework import serializers
+
+from meshline.kernel.api.fields import Amount, Json, Time
+from syncflows.engine.enums import AttemptStatus, EventStatus, FactKind, RunStatus, StepStatus
+from syncflows.enums import HoldReason
+
+
+class EventOutput(serializers.Serializer):  # type: ignore[type-arg]
+    """What arrived, without its payload."""
+
+    id = serializers.CharField(source="public_id")
+    source = serializers.CharField()
+    source_event_id = serializers.CharField()
+    type = serializers.CharField()
+    status = serializers.ChoiceField(choices=EventStatus.choices)
+    problem = serializers.CharField(help_text="why it is quarantined or unrouted")
+    canonical_key = serializers.CharField()
+    correlation_id = serializers.CharField()
+    occurred_at = Time(allow_null=True)
+    received_at = Time()
+    origin = serializers.CharField(help_text="http, webhook, or file and line")
+    synthetic = serializers.BooleanField()
+
+
+class FactOutput(serializers.Serializer):  # type: ignore[type-arg]
+    """One fact of the lineage, in order."""
+
+    at = Time()
+    kind = serializers.ChoiceField(choices=FactKind.choices)
+    summary = serializers.CharField()
+    detail = Json()
+    actor = serializers.CharField(help_text="empty: the engine")
+
+
+class AttemptOutput(serializers.Serializer):  # type: ignore[type-arg]
+    """One try at an outside write."""
+
+    number = serializers.IntegerField()
+    status = serializers.ChoiceField(choices=AttemptStatus.choices)
+    intended_at = Time()
+    sent_at = Time(allow_null=True)
+    answered_at = Time(allow_null=True)
+    error_code = serializers.CharField()
+    error = serializers.CharField()
+
+
+class StepOutput(serializers.Serializer):  # type: ignore[type-arg]
+    """One planned effect of a run."""
+
+    name = serializers.CharField()
+    system = serializers.CharField()
+    operation = serializers.CharField()
+    status = serializers.ChoiceField(choices=StepStatus.choices)
+    reference = serializers.CharField(help_text="our key in the far side's document")
+    idempotency_key = serializers.CharField()
+    external_id = serializers.CharField(help_text="the far side's id; empty until it is known")
+    document = Json()
+    done_at = Time(allow_null=True)
+    attempts = AttemptOutput(many=True)
+
+
+class RunOutput(serializers.Serializer):  # type: ignore[type-arg]
+    """One event carried by one flow version."""
+
+    id = serializers.CharField(source="public_id")
+    event = serializers.CharField(source="event.public_id")
+    flow = serializers.CharField()
+    flow_version = serializers.IntegerField(source="flow_version.number", allow_null=True)
+    status = serializers.ChoiceField(choices=RunStatus.choices)
+    status_reason = serializers.CharField(help_text="a sentence: why it is where it is")
+    hold_reason = serializers.ChoiceField(choices=HoldReason.choices, allow_blank=True)
+    waits_for = serializers.CharField()
+    canonical_key = serializers.CharField()
+    correlation_id = serializers.CharField()
+    money = Amount()
+    customer = serializers.CharField()
+    outcome = serializers.CharField(help_text="the far side's number of the main document")
+    tries = serializers.IntegerField()
+    due_at = Time()
+    created_at = Time()
+    ended_at = Time(allow_null=True)
+
+
+class RunDetailOutput(RunOutput):
+    """With what was read, planned, sent and decided."""
+
+    payload = Json(source="current_payload")
+    canonical = Json(allow_null=True)
+    clearances = Json(help_text="decisions of people that policies honour")
+    plan_fingerprint = serializers.CharField()
+    steps = StepOutput(many=True)
+    lineage = FactOutput(many=True)
+
+
+class EventDetailOutput(EventOutput):
+    """With its payload, lineage and runs."""
+
+    payload = Json(allow_null=True)
+    raw = serializers.CharField(help_text="the body of a quarantined event, as text")
+    runs = RunOutput(many=True)
+    lineage = FactOutput(many=True)

@@ -1,0 +1,13 @@
+"""Addresses below /api/v1/ of what arrived and what was made of it."""
+
+from django.urls import path
+
+from syncflows.engine import api_arrivals, api_runs
+
+urlpatterns = [
+    path("events/", api_arrivals.EventList.as_view(), name="api-events"),
+    path("events/<slug:public_id>/", api_arrivals.EventShow.as_view(), name="api-event"),
+    path("runs/", api_runs.RunList.as_view(), name="api-runs"),
+    path("runs/<slug:public_id>/", api_runs.RunShow.as_view(), name="api-run"),
+    path("runs/<slug:public_id>/lineage/", api_runs.RunLineage.as_view(), name="api-run-lineage"),
+]
