@@ -50,6 +50,10 @@ class Scope:
         self.context.add_variable(name, plain(value))
 
 
+class Escaping(MeshlineError):
+    """Raised by a function of the caller's own, and passed on to the caller as it is."""
+
+
 @dataclass(frozen=True)
 class Expression:
     """A compiled expression. `variables` are the top-level names it reads."""
@@ -65,6 +69,8 @@ class Expression:
         try:
             return self.program.execute(scope.context)
         except Exception as error:  # noqa: BLE001 - the Rust library raises KeyError, TypeError, RuntimeError, ValueError
+            if scope.held and isinstance(scope.held[0], Escaping):
+                raise scope.held[0] from error
             cause = scope.held[0].message if scope.held else _sentence(error)
             raise EvaluationFailed(f"`{self.source}` could not be worked out: {cause}", context={"expression": self.source}) from error
 

@@ -10,6 +10,14 @@ class EventStatus(TextChoices):
     RELEASED = "released", "Released from quarantine"
 
 
+class IngestOutcome(TextChoices):
+    """What the door answers."""
+
+    ACCEPTED = "accepted", "Accepted"
+    DUPLICATE = "duplicate", "Known already"
+    QUARANTINED = "quarantined", "Quarantined"
+
+
 class RunStatus(TextChoices):
     PENDING = "pending", "Due"
     RUNNING = "running", "Running"

@@ -1,10 +1,11 @@
-"""Which status of a run may follow which. `kernel.transitions` is the only writer.
+"""Which status of a run or an event may follow which. `kernel.transitions` is the only writer.
 
 pending > running when a worker claims it; running > retrying when a try failed and another is due later; running > held when it waits on purpose;
 running > failed or errored when a person must act; from any of those three back to pending by release or replay, or on to cancelled by decision.
 """
 
 from meshline.kernel.transitions import Machine
+from syncflows.engine.enums import EventStatus
 from syncflows.engine.enums import RunStatus as R
 
 RUN = Machine(
@@ -20,5 +21,16 @@ RUN = Machine(
         R.IGNORED: {R.PENDING},
         R.SUPERSEDED: {R.PENDING},
         R.CANCELLED: {R.PENDING},
+    },
+)
+
+# An event's status is decided once, at the door; only a quarantined one changes, when a person releases its corrected copy.
+EVENT = Machine(
+    "event",
+    {
+        EventStatus.ACCEPTED: set(),
+        EventStatus.UNROUTED: set(),
+        EventStatus.QUARANTINED: {EventStatus.RELEASED},
+        EventStatus.RELEASED: set(),
     },
 )

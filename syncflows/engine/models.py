@@ -119,6 +119,7 @@ class Step(models.Model):
     external_id = models.CharField(max_length=200, blank=True)
     answer = models.JSONField(null=True, encoder=jsontext.ExactEncoder)
     done_at = models.DateTimeField(null=True, blank=True)
+    sent_before = models.DateTimeField(null=True, blank=True, help_text="when an earlier run may have sent this write, unanswered")
 
     class Meta:
         ordering = ["index"]
@@ -200,7 +201,7 @@ class CanonicalRecord(models.Model):
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["flow", "object", "key"], name="one_canonical_record")]
+        constraints = [models.UniqueConstraint(fields=["object", "key", "flow"], name="one_canonical_record")]
         indexes = [models.Index(fields=["flow", "business_date"], name="canonical_window")]  # reader: reconciliation
 
 

@@ -10,11 +10,11 @@ from django.utils import timezone
 from meshline.kernel import jobs, jsontext, transitions
 from meshline.kernel.actors import Actor
 from meshline.kernel.errors import Conflict, Invalid, Missing
-from syncflows.engine import lineage
+from syncflows.engine import lineage, ordering
 from syncflows.engine.differences import payload_diff
-from syncflows.engine.enums import IN_FLIGHT, PARKED, TERMINAL, FactKind, RunStatus, StepStatus
+from syncflows.engine.enums import IN_FLIGHT, PARKED, FactKind, RunStatus, StepStatus
 from syncflows.engine.machines import RUN
-from syncflows.engine.models import CanonicalRecord, Run, Step
+from syncflows.engine.models import Run, Step
 
 WORK = "engine.work"
 REPLAYABLE = (*PARKED, RunStatus.RETRYING, RunStatus.IGNORED, RunStatus.COMPLETED, RunStatus.CANCELLED)
@@ -71,15 +71,6 @@ def cancel(run_id: int, *, by: Actor, reason: str) -> Run:
     return run
 
 
-def newer_applied(run: Run) -> CanonicalRecord | None:
-    """The canonical record of this run's lane, if an event newer than this run's was applied to it by the same flow."""
-    lane_object, _, key = run.lane.partition(":")
-    found = CanonicalRecord.objects.filter(flow=run.flow, key=key).exclude(event_id=run.event_id).select_related("event").first()
-    if found and (found.sequence, found.event_id) > (run.sequence, run.event_id):
-        return found
-    return None
-
-
 def _locked(run_id: int) -> Run:
     run = Run.objects.select_for_update(of=("self",)).select_related("event").filter(pk=run_id).first()
     if run is None:
@@ -98,13 +89,13 @@ def _move(run: Run, *, expected: tuple[str, ...], by: Actor, reason: str, **valu
 
 
 def _refuse_going_back(run: Run) -> None:
-    newer = newer_applied(run)
+    newer = ordering.newer_run(run)
     if newer is not None:
         raise Conflict(
-            f"{run.public_id} speaks of {run.canonical_key} as of {run.sequence or run.created_at.isoformat()}; {newer.event.public_id}, which is newer, "
-            f"was applied at {newer.updated_at.isoformat(timespec='seconds')}. Replaying would overwrite newer data with older. Replay the newer event instead.",
+            f"{run.public_id} speaks of {run.canonical_key} as of {run.sequence or run.created_at.isoformat()}; {newer.public_id} carried a newer event of it "
+            f"and is {newer.get_status_display().lower()}. Replaying would overwrite newer data with older. Work on {newer.public_id} instead.",
             code="would_go_back_in_time",
-            context={"newer_event": newer.event.public_id, "document": newer.document},
+            context={"newer_run": newer.public_id, "document": newer.canonical},
         )
 
 
@@ -125,6 +116,3 @@ def _corrected(run: Run, *, before: Any, after: Any, by: Actor, reason: str) -> 
     changes = payload_diff(before, after)
     return lineage.of_run(run, FactKind.CORRECTED, f"{len(changes)} field(s) corrected by {by}: {reason}", by=by, changes=changes)
 
-
-def is_terminal(run: Run) -> bool:
-    return run.status in TERMINAL

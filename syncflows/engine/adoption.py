@@ -1,0 +1,141 @@
+"""What a run's planned steps mean beside what was written before: kept, taken over, adopted, turned into an update, or refused as a duplicate.
+
+"Not twice": an idempotency key has one owner. Whoever plans the same write again adopts its outcome instead of repeating it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+
+from syncflows.engine import failures, plans
+from syncflows.engine.carry import Carry, Rest
+from syncflows.engine.enums import IN_FLIGHT, FactKind, RunStatus, StepStatus
+from syncflows.engine.models import Step
+from syncflows.enums import ExceptionClass
+from syncflows.governance.schemas.flows import Step as StepSpec
+
+OTHER_IS_BUSY_S = 3
+
+
+def settle(carries: Sequence[Carry]) -> None:
+    """Replace each carry's planned steps by rows to work on, saved. May bring a carry to rest. Call in a transaction, with the runs locked."""
+    own: dict[tuple[int, int], Step] = {(step.run_id, step.index): step for step in Step.objects.filter(run__in=[carry.run.pk for carry in carries])}
+    keys = {step.idempotency_key for carry in carries for step in carry.steps}
+    owners = {step.idempotency_key: step for step in Step.objects.select_related("run").filter(idempotency_key__in=keys, owns_write=True)}
+    fresh: list[Step] = []
+    for carry in carries:
+        carry.steps = [_settled(carry, planned, own.get((carry.run.pk, planned.index)), owners, fresh) for planned in carry.steps]
+    Step.objects.bulk_create(fresh)
+
+
+def spec_of(carry: Carry, step: Step) -> StepSpec:
+    """The definition of a step of the carry's flow."""
+    found: StepSpec = carry.flow.spec.steps[step.index]
+    return found
+
+
+def refuse_changed(carry: Carry, step: Step, *, wanted: Step, other: str) -> None:
+    """Bring the carry to rest as a duplicate: the reference is written already, with other content."""
+    message = f"{step.reference} is in {step.system} already as {step.external_id or 'a document'} ({other}), with different content; a second one was not written"
+    failure = failures.of(
+        carry, ExceptionClass.DUPLICATE, "reference_already_written", message, step=step.name, system=step.system, written=step.document,
+        wanted=wanted.document, external_id=step.external_id,
+        remedy="Compare both sides. Change the document in the target by hand and close this, or correct the payload to match and replay.",
+    )  # fmt: skip
+    carry.say(FactKind.ADOPTED, message, external_id=step.external_id)
+    carry.rest = carry.rest or Rest(RunStatus.FAILED, message, failure=failure)
+
+
+def _settled(carry: Carry, planned: Step, own: Step | None, owners: dict[str, Step], fresh: list[Step]) -> Step:
+    if own is not None:
+        return _own(carry, planned, own)
+    owner = owners.get(planned.idempotency_key)
+    if owner is not None:
+        _beside(carry, planned, owner)
+    fresh.append(planned)
+    return planned
+
+
+def _own(carry: Carry, planned: Step, own: Step) -> Step:
+    """A step that this run has had before."""
+    if own.status in IN_FLIGHT:
+        carry.wanted[own.index] = planned
+        return own
+    if own.status == StepStatus.DONE:
+        if not plans.is_late(planned) and own.document_fingerprint != planned.document_fingerprint:
+            _changed(carry, planned, own, other=carry.run.public_id)
+            if planned.status != StepStatus.DONE and not carry.rest:
+                return become(own, planned)
+        return own
+    return become(own, planned)
+
+
+def become(own: Step, planned: Step) -> Step:
+    """Give a row the content of the planned step, and save it."""
+    for name in ("name", "system", "operation", "reference", "idempotency_key", "document", "document_fingerprint", "external_id"):
+        setattr(own, name, getattr(planned, name))
+    own.status = StepStatus.PLANNED
+    own.done_at = None
+    own.save()
+    return own
+
+
+def _beside(carry: Carry, planned: Step, owner: Step) -> None:
+    """Another run owns this write. Decide by how far it came."""
+    if owner.run.status == RunStatus.RUNNING and owner.status != StepStatus.DONE:
+        planned.owns_write = False
+        reason = f"{owner.run.public_id} is writing {planned.reference} just now"
+        carry.rest = carry.rest or Rest(RunStatus.RETRYING, reason, due_at=timezone.now() + timedelta(seconds=OTHER_IS_BUSY_S))
+    elif owner.status == StepStatus.DONE:
+        _beside_done(carry, planned, owner)
+    else:
+        _take_over(carry, planned, owner)
+
+
+def _beside_done(carry: Carry, planned: Step, owner: Step) -> None:
+    planned.owns_write = False
+    same = plans.is_late(planned) or planned.document_fingerprint == owner.document_fingerprint
+    if same and owner.run.canonical_key == carry.run.canonical_key:
+        _adopt(carry, planned, owner)
+    elif owner.run.canonical_key != carry.run.canonical_key:
+        refuse_changed(carry, owner, wanted=planned, other=f"for {owner.run.canonical_key}, by {owner.run.public_id}")
+    else:
+        _changed(carry, planned, owner, other=owner.run.public_id)
+
+
+def _changed(carry: Carry, planned: Step, owner: Step, *, other: str) -> None:
+    """Same record, same reference, other content: as the flow says."""
+    spec = spec_of(carry, planned)
+    if spec.on_change == "ignore":
+        _adopt(carry, planned, owner)
+    elif spec.on_change == "update" and spec.update:
+        planned.operation, planned.external_id, planned.owns_write = spec.update, owner.external_id, True
+        content = f"{planned.document_fingerprint}:{carry.run.event_id}:{carry.run.human_actions}"
+        planned.idempotency_key = plans.idempotency_key(system=planned.system, operation=spec.update, reference=planned.reference, content=content)
+        carry.say(FactKind.PLAN, f"{planned.reference} exists as {owner.external_id}; {planned.name} becomes {spec.update}", external_id=owner.external_id)
+    else:
+        refuse_changed(carry, owner, wanted=planned, other=other)
+
+
+def _adopt(carry: Carry, planned: Step, owner: Step) -> None:
+    planned.owns_write = False
+    planned.status, planned.external_id, planned.answer, planned.done_at = StepStatus.DONE, owner.external_id, owner.answer, owner.done_at
+    planned.document, planned.document_fingerprint = owner.document, owner.document_fingerprint
+    carry.say(FactKind.ADOPTED, f"{planned.name}: already done as {owner.external_id} by {owner.run.public_id}", external_id=owner.external_id)
+
+
+def _take_over(carry: Carry, planned: Step, owner: Step) -> None:
+    """The earlier run of this record never finished the write: it is this run's now, with whatever may have been sent."""
+    Step.objects.filter(pk=owner.pk).update(owns_write=False)
+    if owner.status in IN_FLIGHT:
+        carry.wanted[planned.index] = Step(**{field.attname: getattr(planned, field.attname) for field in Step._meta.concrete_fields})
+        planned.document, planned.document_fingerprint, planned.status = owner.document, owner.document_fingerprint, StepStatus.UNKNOWN
+        planned.sent_before = _last_sent(owner)
+    carry.say(FactKind.PLAN, f"{planned.name} takes over the unfinished write of {owner.run.public_id}", status=owner.status)
+
+
+def _last_sent(owner: Step) -> datetime | None:
+    return max((attempt.sent_at for attempt in owner.attempts.all() if attempt.sent_at), default=None)

@@ -1,0 +1,173 @@
+"""One batch: claim due runs of distinct lanes, decide in memory, write in bulk, call outside concurrently, record. The engine's heart."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from meshline.kernel import transitions
+from syncflows.engine import adoption, claims, execute, failures, health, lineage, loading, ordering, records, recording, resting, stages
+from syncflows.engine.carry import Carry, Rest
+from syncflows.engine.claims import Lease
+from syncflows.engine.crosswalk import Lookups
+from syncflows.engine.enums import DUE, PARKED, FactKind, RunStatus
+from syncflows.engine.execute import Job
+from syncflows.engine.machines import RUN
+from syncflows.engine.models import Run
+from syncflows.governance import catalog as definitions
+from syncflows.governance.catalog import Catalog
+from syncflows.hooks import runs_ended
+
+log = logging.getLogger(__name__)
+AFTER_OUR_FAILURE_S = 5
+
+
+def work(*, limit: int | None = None) -> int:
+    """Carry up to `limit` due runs as far as they go now. Returns how many were claimed (0: nothing is due, or others hold it).
+
+    Safe to call from any number of processes at once. Raises only when the database is gone; the leases then run out and others go on.
+    """
+    lease = claims.claim(limit=limit or settings.MESHLINE_BATCH_SIZE)
+    if not lease.run_ids:
+        return 0
+    with claims.kept_alive(lease):
+        catalog, board = definitions.current(), health.board()
+        carries = loading.load(lease, catalog)
+        _decide(carries, catalog)
+        _in_bulk_or_singly(carries, lambda some: _store(lease, some))
+        _waves(lease, carries, catalog, board)
+    return len(lease.run_ids)
+
+
+def _decide(carries: Sequence[Carry], catalog: Catalog) -> None:
+    newest = ordering.newest_spoken([carry.run for carry in carries])
+    lookups = Lookups(catalog)
+    for carry in carries:
+        stages.prepare(carry, newest=newest.get((carry.run.flow, carry.run.lane)), lookups=lookups)
+
+
+def _store(lease: Lease, carries: Sequence[Carry]) -> None:
+    """Commit what was decided: plans for those that go on, rest and ticket for the others."""
+    with transaction.atomic():
+        held = _held(lease, carries)
+        _supersede_older(held)
+        adoption.settle([carry for carry in held if not carry.rest])
+        _complete_without_steps(held)
+        Run.objects.bulk_update([carry.run for carry in held if not carry.rest], resting.CARRIED) if held else None
+        resting.apply(held)
+
+
+def _waves(lease: Lease, carries: Sequence[Carry], catalog: Catalog, board: health.Board) -> None:
+    active = [carry for carry in carries if not carry.rest]
+    while active:
+        jobs = [job for carry in active if (job := execute.next_job(carry, catalog=catalog, board=board))]
+        jobs = _announce(lease, active, jobs)
+        if jobs:
+            results = execute.perform(jobs)
+            execute.note_health(board, results)
+            _in_bulk_or_singly(
+                recording.carries_of(jobs), lambda some: _answered(lease, some, [result for result in results if result.job.carry in some])
+            )
+        health.save(board)
+        active = [job.carry for job in jobs if not job.carry.rest]
+
+
+def _announce(lease: Lease, active: Sequence[Carry], jobs: list[Job]) -> list[Job]:
+    """Commit the intentions, then the sending, for what this lease still holds; and bring to rest what has no next call."""
+    with transaction.atomic():
+        held = _held(lease, active)
+        jobs = [job for job in jobs if job.carry in held]
+        resting.apply([carry for carry in held if carry.rest])
+        recording.intend(jobs)
+    with transaction.atomic():
+        held = _held(lease, recording.carries_of(jobs))
+        jobs = [job for job in jobs if job.carry in held]
+        recording.sent(jobs)
+    return jobs
+
+
+def _answered(lease: Lease, carries: Sequence[Carry], results: Sequence[execute.Result]) -> None:
+    with transaction.atomic():
+        held = _held(lease, carries)
+        recording.answered([result for result in results if result.job.carry in held])
+
+
+def _held(lease: Lease, carries: Sequence[Carry]) -> list[Carry]:
+    """Those whose runs this lease still holds, locked. The others were given to somebody else: we must not write about them any more."""
+    ours = set(claims.still_ours(lease, [carry.run.pk for carry in carries]))
+    for carry in carries:
+        if carry.run.pk not in ours and not carry.rest:
+            log.warning("%s was given to another worker; leaving it", carry.run.public_id)
+            carry.rest = Rest(RunStatus.PENDING, "given to another worker")
+    return [carry for carry in carries if carry.run.pk in ours]
+
+
+def _supersede_older(carries: Sequence[Carry]) -> None:
+    """Parked runs of older events of the same record have nothing left to say once a newer one speaks."""
+    for carry in carries:
+        if not carry.supersedes:
+            continue
+        older = list(ordering.older_parked(carry.run).select_for_update(skip_locked=True))
+        if older:
+            ids = [run.pk for run in older]
+            reason = f"{carry.run.public_id} carries a newer event of {carry.run.canonical_key}"
+            carry.facts += [lineage.of_run(run, FactKind.SUPERSEDED, reason) for run in older]
+            transitions.move_many(
+                Run.objects.filter(pk__in=ids), machine=RUN, expected=PARKED, to=RunStatus.SUPERSEDED, status_reason=reason, hold_reason="", waits_for="", ended_at=timezone.now()
+            )
+            runs_ended(ids, why=RunStatus.SUPERSEDED.value, by=resting.ENGINE)
+
+
+def _complete_without_steps(carries: Sequence[Carry]) -> None:
+    done = [carry for carry in carries if not carry.rest and not carry.steps]
+    for carry in done:
+        carry.rest = Rest(RunStatus.COMPLETED, "Completed: the record is known; no outside step")
+    records.apply(done)
+
+
+def _in_bulk_or_singly(carries: Sequence[Carry], write: Callable[[Sequence[Carry]], None]) -> None:
+    """Write all at once; where that fails, one by one, so that one bad run does not hold up the rest."""
+    if not carries:
+        return
+    try:
+        write(carries)
+    except Exception:  # noqa: BLE001 - the boundary: the cause is found and ticketed one by one below
+        log.warning("a batch of %d could not be written at once; writing one by one", len(carries), exc_info=True)
+        for carry in carries:
+            _one(carry, write)
+
+
+def _one(carry: Carry, write: Callable[[Sequence[Carry]], None]) -> None:
+    try:
+        write([carry])
+    except Exception as error:  # noqa: BLE001 - as above
+        log.exception("%s could not be written", carry.run.public_id)
+        _park(carry, error, traceback.format_exc())
+
+
+def _park(carry: Carry, error: Exception, trace: str) -> None:
+    """A run whose writing fails for a defect of ours: parked with a ticket; if even that fails, due again soon, and never lost."""
+    carry.facts.clear()
+    carry.keys.clear()
+    try:
+        with transaction.atomic():
+            run = Run.objects.select_for_update(of=("self",)).select_related("event").get(pk=carry.run.pk)
+            fresh = Carry(run, carry.flow, carry.contract, carry.mapping, carry.policies, broken=carry.broken, names=carry.names)
+            fresh.rest = Rest(RunStatus.ERRORED, str(error)[:2000], failure=failures.errored(fresh, error=error, trace=trace))
+            resting.apply([fresh])
+    except Exception:  # noqa: BLE001 - the last resort
+        log.exception("%s could not be parked either", carry.run.public_id)
+        later = timezone.now() + timedelta(seconds=AFTER_OUR_FAILURE_S)
+        transitions.move_many(Run.objects.filter(pk=carry.run.pk), machine=RUN, expected=[RunStatus.RUNNING], to=RunStatus.RETRYING, due_at=later)
+    carry.rest = Rest(RunStatus.ERRORED, str(error)[:2000])
+
+
+def due_count() -> int:
+    """Runs that are due now, claimable or behind another of their lane."""
+    return Run.objects.filter(status__in=DUE, due_at__lte=timezone.now()).count()

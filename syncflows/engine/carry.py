@@ -1,0 +1,67 @@
+"""One run on its way through a batch: what the stages read and what they decided. Pure data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from meshline.kernel.errors import MeshlineError
+from meshline.kernel.expressions import Scope
+from syncflows.engine import lineage
+from syncflows.engine.enums import FactKind, RunStatus
+from syncflows.engine.models import LineageFact, Run, Step, TraceKey
+from syncflows.enums import HoldReason
+from syncflows.governance.catalog import Versioned
+from syncflows.hooks import Failure
+
+
+@dataclass(frozen=True)
+class Rest:
+    """Where a run comes to rest, and why: `reason` a sentence; `due_at` for retrying; `failure` what becomes its ticket."""
+
+    status: RunStatus
+    reason: str
+    due_at: datetime | None = None
+    hold_reason: HoldReason | None = None
+    waits_for: str = ""
+    failure: Failure | None = None
+
+
+@dataclass(eq=False)
+class Carry:
+    """A run with its definitions. `names` are the variables expressions read; `facts` and `keys` are written with the next transaction;
+    `broken` why its definitions could not be loaded; `wanted` what a step should become once an earlier, unanswered write of it is known not to exist."""
+
+    run: Run
+    flow: Versioned
+    contract: Versioned
+    mapping: Versioned
+    policies: list[Versioned]
+    payload: dict[str, Any] = field(default_factory=dict)
+    names: dict[str, Any] = field(default_factory=dict)
+    scope: Scope | None = None
+    steps: list[Step] = field(default_factory=list)
+    rest: Rest | None = None
+    broken: MeshlineError | None = None
+    wanted: dict[int, Step] = field(default_factory=dict)
+    supersedes: bool = False
+    business_date: str = ""
+    requester: str = ""
+    identifiers: list[tuple[str, str]] = field(default_factory=list)
+    facts: list[LineageFact] = field(default_factory=list)
+    keys: list[TraceKey] = field(default_factory=list)
+
+    def say(self, kind: FactKind, summary: str, **detail: Any) -> None:
+        """Add a fact to be written."""
+        self.facts.append(lineage.of_run(self.run, kind, summary, **detail))
+
+    def known_as(self, value: str, kind: str) -> None:
+        """Add a name by which the record is found."""
+        self.keys.append(lineage.key(value, kind, self.run.event_id, self.run.pk))
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The canonical object."""
+        found: dict[str, Any] = {} if self.broken else self.names.get(self.mapping.spec.object, {})
+        return found

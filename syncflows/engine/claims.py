@@ -1,0 +1,115 @@
+"""Who carries which run: claims by `SKIP LOCKED`, leases with a heartbeat, and the return of what a dead worker held.
+
+Two locks, two names. "Not at once": a lane has one running run (partial unique index). "Not twice": a write has one owner (idempotency key).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import secrets
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
+
+from meshline.kernel import transitions
+from syncflows.engine import lineage
+from syncflows.engine.enums import DUE, FactKind, RunStatus
+from syncflows.engine.machines import RUN
+from syncflows.engine.models import Run
+
+log = logging.getLogger(__name__)
+
+# The first due run of each lane, unless one of the lane is running: by priority, then by how long it has been due.
+CLAIMABLE = """
+SELECT r.id FROM engine_run r
+WHERE r.status IN ('pending', 'retrying') AND r.due_at <= %s
+  AND NOT EXISTS (
+    SELECT 1 FROM engine_run o
+    WHERE o.lane = r.lane AND o.id <> r.id AND o.status IN ('pending', 'retrying', 'running')
+      AND (o.status = 'running' OR (o.sequence, o.event_id, o.id) < (r.sequence, r.event_id, r.id)))
+ORDER BY r.priority, r.due_at, r.id
+LIMIT %s
+FOR UPDATE OF r SKIP LOCKED
+"""
+
+
+@dataclass(frozen=True)
+class Lease:
+    """What one worker holds: `token` fences every later write; `run_ids` row numbers."""
+
+    token: str
+    run_ids: tuple[int, ...]
+
+
+def claim(*, limit: int) -> Lease:
+    """Take up to `limit` due runs of distinct lanes. Raises nothing when another worker was faster: the lease is then smaller or empty."""
+    token = f"{socket.gethostname()[:20]}:{os.getpid()}:{secrets.token_hex(6)}"
+    try:
+        with transaction.atomic():
+            ids = _claimable(limit)
+            transitions.move_many(
+                Run.objects.filter(pk__in=ids), machine=RUN, expected=DUE, to=RunStatus.RUNNING, lease_owner=token, lease_until=_end(),
+                updated_at=timezone.now(),
+            )  # fmt: skip
+        return Lease(token, tuple(ids))
+    except IntegrityError:
+        log.info("another worker was faster on a lane; claiming again at the next ring")
+        return Lease(token, ())
+
+
+def still_ours(lease: Lease, run_ids: list[int]) -> list[int]:
+    """Lock and return those of `run_ids` that this lease still holds. Call inside a transaction, before writing anything about them."""
+    rows = Run.objects.select_for_update(of=("self",)).filter(pk__in=run_ids, lease_owner=lease.token, status=RunStatus.RUNNING)
+    return list(rows.order_by("pk").values_list("pk", flat=True))
+
+
+@contextlib.contextmanager
+def kept_alive(lease: Lease) -> Iterator[None]:
+    """Extend the lease every third of its time, in a thread of its own, while the body runs."""
+    stop = threading.Event()
+    beat = threading.Thread(target=_beat, args=(lease, stop), name="lease-heartbeat", daemon=True)
+    beat.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        beat.join()
+
+
+def give_back_expired() -> int:
+    """Return runs whose worker is dead to the due ones; the count. Their sent writes are probed before anything is sent again."""
+    with transaction.atomic():
+        expired = list(Run.objects.select_for_update(skip_locked=True).filter(status=RunStatus.RUNNING, lease_until__lt=timezone.now())[:500])
+        lineage.write([lineage.of_run(run, FactKind.RETRY, "The worker that carried it is gone; carried on by another", lease=run.lease_owner) for run in expired])
+        transitions.move_many(
+            Run.objects.filter(pk__in=[run.pk for run in expired]), machine=RUN, expected=[RunStatus.RUNNING], to=RunStatus.PENDING, lease_owner="",
+            lease_until=None, due_at=timezone.now(),
+        )  # fmt: skip
+    return len(expired)
+
+
+def _claimable(limit: int) -> list[int]:
+    with connection.cursor() as cursor:
+        cursor.execute(CLAIMABLE, [timezone.now(), limit])
+        return [row[0] for row in cursor.fetchall()]
+
+
+def _beat(lease: Lease, stop: threading.Event) -> None:
+    while not stop.wait(settings.MESHLINE_LEASE_S / 3):
+        try:
+            Run.objects.filter(pk__in=lease.run_ids, lease_owner=lease.token, status=RunStatus.RUNNING).update(lease_until=_end())
+        except Exception as error:  # noqa: BLE001 - a heart must not stop at one failed beat; the lease ends by itself if it never succeeds
+            log.warning("heartbeat failed: %s", error)
+    connection.close()
+
+
+def _end() -> datetime:
+    return timezone.now() + timedelta(seconds=settings.MESHLINE_LEASE_S)

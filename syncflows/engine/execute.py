@@ -1,0 +1,231 @@
+"""The write protocol: intended (committed) > sent (committed) > acknowledged | rejected | unknown. Unknown is probed before anything is sent again.
+
+No network inside a database transaction, no database inside the threads that call.
+"""
+
+from __future__ import annotations
+
+import threading
+import traceback
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from functools import lru_cache
+
+from django.conf import settings
+from django.utils import timezone
+
+from meshline.kernel.errors import MeshlineError
+from syncflows.connectors.errors import AuthRefused, Misconfigured, NotFound, Outage
+from syncflows.connectors.protocol import Answer, Call, Connector, Guard
+from syncflows.engine import connections, failures, health, outcomes, plans
+from syncflows.engine.adoption import spec_of
+from syncflows.engine.carry import Carry, Rest
+from syncflows.engine.enums import AttemptStatus, RunStatus, StepStatus
+from syncflows.engine.models import Step, WriteAttempt
+from syncflows.enums import ExceptionClass
+from syncflows.governance.catalog import Catalog, Versioned
+from syncflows.governance.enums import Kind
+from syncflows.governance.schemas.systems import Retry
+
+SAFE_TO_REPEAT = (Guard.IDEMPOTENCY_KEY, Guard.UPSERT)
+
+
+class Action(StrEnum):
+    SEND = "send"
+    PROBE = "probe"
+
+
+@dataclass
+class Job:
+    """One call to make in a wave. `sent_at` when a write that is probed was sent."""
+
+    carry: Carry
+    step: Step
+    action: Action
+    system: Versioned
+    connector: Connector
+    guard: Guard
+    attempt: WriteAttempt
+    sent_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a call gave: a write's answer, a probe's answers, or an error; `trace` of an unexpected one."""
+
+    job: Job
+    answer: Answer | None = None
+    found: tuple[Answer, ...] = ()
+    error: BaseException | None = None
+    trace: str = ""
+
+
+def next_job(carry: Carry, *, catalog: Catalog, board: health.Board) -> Job | None:
+    """The next call of a run; None when it is complete or came to rest. Pure but for building the connector."""
+    step = next((step for step in carry.steps if step.status != StepStatus.DONE), None)
+    if step is None:
+        carry.rest = Rest(RunStatus.COMPLETED, _completed(carry))
+        return None
+    closed_until = board.closed_until(step.system)
+    if closed_until is not None:
+        carry.rest = Rest(RunStatus.RETRYING, f"{step.system} is not taking calls: {board.rows[step.system].state_reason}", due_at=closed_until)
+        return None
+    try:
+        return _job(carry, step, catalog)
+    except MeshlineError as error:
+        give_up(carry, step, outcomes.of_error(_definition_error(error), policy=Retry(), tries=1, now=timezone.now(), part_done=False, system=step.system))
+        return None
+
+
+def perform(jobs: Sequence[Job]) -> list[Result]:
+    """Make the calls of a wave, concurrently within each system's limit. Never raises."""
+    if len(jobs) == 1:
+        return [_call(jobs[0])]
+    return list(_pool().map(_call, jobs))
+
+
+def judge(result: Result) -> outcomes.Outcome | None:
+    """What the result means; None for an unexpected error (a defect of ours)."""
+    job, now = result.job, timezone.now()
+    if result.error is None and job.action == Action.SEND and result.answer:
+        return outcomes.Done(result.answer)
+    settle_s = job.system.spec.timeouts.settle_s
+    if result.error is None:
+        return outcomes.of_probe(
+            list(result.found), sent_at=job.sent_at or now, settle_s=settle_s, now=now, reference=job.step.reference, system=job.step.system
+        )
+    if isinstance(result.error, MeshlineError):
+        part_done = any(step.status == StepStatus.DONE and step.owns_write for step in job.carry.steps)
+        found = outcomes.of_error(
+            result.error, policy=job.system.spec.retry, tries=job.carry.run.tries, now=now, part_done=part_done, system=job.step.system
+        )
+        return _still_unknown(found, job, result.error)
+    return None
+
+
+def give_up(carry: Carry, step: Step, outcome: outcomes.Outcome) -> None:
+    """Bring the carry to rest with the ticket that an outcome calls for."""
+    assert isinstance(outcome, outcomes.GiveUp)
+    failure = failures.of(
+        carry, outcome.exception_class, outcome.reason, outcome.message, remedy=outcome.remedy, step=step.name, system=step.system, severity=outcome.severity,
+        document=step.document, reference=step.reference, done=[{"step": done.name, "external_id": done.external_id} for done in carry.steps if done.status == StepStatus.DONE],
+    )  # fmt: skip
+    carry.rest = Rest(RunStatus.FAILED, outcome.message, failure=failure)
+
+
+def _job(carry: Carry, step: Step, catalog: Catalog) -> Job | None:
+    system = catalog.get(Kind.SYSTEM, step.system)
+    connector = connections.connection(system)
+    guard = _guard(connector, step)
+    last = max(step.attempts.all(), key=lambda attempt: attempt.number, default=None)
+    sent_at = _unanswered(step, last)
+    if sent_at is not None and guard not in SAFE_TO_REPEAT:
+        return _probe(carry, step, system, connector, guard, last, sent_at)
+    if plans.is_late(step):
+        assert carry.scope is not None
+        plans.complete(step, spec_of(carry, step), carry.scope, answers_of(carry))
+    attempt = WriteAttempt(step=step, number=(last.number if last else 0) + 1, lease_owner=carry.run.lease_owner, intended_at=timezone.now())
+    return Job(carry, step, Action.SEND, system, connector, guard, attempt)
+
+
+def _probe(
+    carry: Carry, step: Step, system: Versioned, connector: Connector, guard: Guard, last: WriteAttempt | None, sent_at: datetime
+) -> Job | None:  # fmt: skip
+    if guard == Guard.NONE:
+        remedy = f"{step.operation} of {step.system} offers no look-up, so nobody but a person can tell. Look there, then replay or close this."
+        message = f"{step.reference} was sent to {step.system} and not answered; whether it arrived cannot be looked up"
+        give_up(carry, step, outcomes.GiveUp(ExceptionClass.PARTIAL, "outcome_unknown", message, remedy))
+        return None
+    attempt = last or WriteAttempt(step=step, number=1, lease_owner=carry.run.lease_owner, intended_at=sent_at, sent_at=sent_at, status=AttemptStatus.UNKNOWN)
+    return Job(carry, step, Action.PROBE, system, connector, guard, attempt, sent_at=sent_at)
+
+
+def answers_of(carry: Carry) -> dict[str, dict[str, object]]:
+    """What the done steps answered, for the documents of later ones."""
+    return {step.name: {"external_id": step.external_id, "answer": step.answer or {}} for step in carry.steps if step.status == StepStatus.DONE}
+
+
+def _unanswered(step: Step, last: WriteAttempt | None) -> datetime | None:
+    """When this step was sent without a trustworthy answer, if it was."""
+    if last is not None and last.status in (AttemptStatus.SENT, AttemptStatus.UNKNOWN):
+        return last.sent_at
+    return step.sent_before if last is None else None
+
+
+def _guard(connector: Connector, step: Step) -> Guard:
+    operation = connector.operations().get(step.operation)
+    if operation is None:
+        known = ", ".join(sorted(connector.operations()))
+        raise Misconfigured(f"System {step.system} has no operation {step.operation!r} (step {step.name}). Operations: {known}.")
+    return operation.guard
+
+
+def _call(job: Job) -> Result:
+    """One call, in a thread; every error becomes part of the result."""
+    try:
+        with _gate(job.system.fingerprint, job.system.spec.concurrency):
+            if job.action == Action.PROBE:
+                return Result(job, found=tuple(_find(job)))
+            return Result(job, answer=job.connector.execute(_request(job)))
+    except MeshlineError as error:
+        return Result(job, error=error)
+    except Exception as error:  # noqa: BLE001 - the boundary of a thread: judged and ticketed by the caller
+        return Result(job, error=error, trace=traceback.format_exc())
+
+
+def _find(job: Job) -> list[Answer]:
+    try:
+        return job.connector.find(job.step.operation, reference=job.step.reference)
+    except NotFound:
+        return []
+
+
+def _request(job: Job) -> Call:
+    run = job.carry.run
+    return Call(
+        operation=job.step.operation, document=job.step.document, reference=job.step.reference, idempotency_key=job.step.idempotency_key,
+        attempt=job.attempt.number, external_id=job.step.external_id, correlation=_traceparent(run.correlation_id, run.pk),
+    )  # fmt: skip
+
+
+def _traceparent(correlation_id: str, run_id: int) -> dict[str, str]:
+    """W3C Trace Context: the business transaction's trace id, this run as the parent."""
+    is_trace_id = len(correlation_id) == 32 and set(correlation_id) <= set("0123456789abcdef")
+    return {"traceparent": f"00-{correlation_id}-{run_id:016x}-01"} if is_trace_id else {"X-Correlation-Id": correlation_id}
+
+
+def _still_unknown(found: outcomes.Outcome, job: Job, error: BaseException) -> outcomes.Outcome:
+    """An error of a probe says nothing of the write: it stays unknown, and is never given up as if it had not happened."""
+    if job.action == Action.PROBE and isinstance(found, outcomes.Unknown | outcomes.Again):
+        return outcomes.Again(found.due_at, f"could not look {job.step.reference} up: {found.message}", "probe_failed", outage=isinstance(error, Outage))
+    return found
+
+
+def note_health(board: health.Board, results: Sequence[Result]) -> None:
+    """Tell the board what a wave saw of each system."""
+    for result in results:
+        outage = isinstance(result.error, Outage)
+        board.note(result.job.step.system, outage=outage, refused=isinstance(result.error, AuthRefused), message=str(result.error or ""))
+
+
+def _definition_error(error: MeshlineError) -> MeshlineError:
+    return error if isinstance(error, Misconfigured) else Misconfigured(error.message, code=error.code)
+
+
+def _completed(carry: Carry) -> str:
+    done = [f"{step.name} {step.external_id}".strip() for step in carry.steps]
+    carry.run.outcome = next((step.external_id for step in carry.steps if step.external_id), "")[:200]
+    return "Completed: " + ", ".join(done) if done else "Completed: the record is known; no outside step"
+
+
+@lru_cache(maxsize=1)
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max_workers=settings.MESHLINE_WRITE_THREADS, thread_name_prefix="write")
+
+
+@lru_cache(maxsize=256)
+def _gate(fingerprint: str, concurrency: int) -> threading.BoundedSemaphore:
+    return threading.BoundedSemaphore(concurrency)

@@ -1,0 +1,153 @@
+"""Figures over runs, exactly as the product defines them; synthetic traffic never counts. Every figure has a link that opens its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from urllib.parse import urlencode
+
+from django.db import models
+from django.db.models import Aggregate, Count, F, Q, Sum
+from django.db.models.functions import Coalesce
+from django.urls import reverse
+from django.utils import timezone
+
+from syncflows.engine.enums import PARKED, RunStatus
+from syncflows.engine.models import Run
+
+DAY, WEEK = timedelta(days=1), timedelta(days=7)
+UNFINISHED = (RunStatus.PENDING, RunStatus.RUNNING, RunStatus.RETRYING, *PARKED)
+JUDGED = (RunStatus.COMPLETED, RunStatus.CANCELLED, *PARKED)
+
+
+class Percentile(Aggregate):
+    """PostgreSQL's percentile_cont of an interval."""
+
+    function = "percentile_cont"
+    output_field = models.DurationField()
+
+    def __init__(self, share: float, expression: models.Expression, **extra: object) -> None:
+        super().__init__(expression, **extra)
+        self.extra["template"] = f"percentile_cont({float(share)}) WITHIN GROUP (ORDER BY %(expressions)s) %(filter)s"
+
+
+@dataclass(frozen=True)
+class StatusCount:
+    status: RunStatus
+    count: int
+    url: str
+
+    @property
+    def label(self) -> str:
+        return str(self.status.label)
+
+
+@dataclass(frozen=True)
+class Latency:
+    """`p50`, `p95`: outcome confirmed minus event occurred. `since_arrival`: p50 of outcome confirmed minus event received."""
+
+    flow: str
+    count: int
+    p50: timedelta
+    p95: timedelta
+    since_arrival: timedelta
+    url: str
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """Runs completed in a period, and their amounts; amounts of different currencies are never added."""
+
+    count: int
+    amounts: list[tuple[str, Decimal, str]]
+    url: str
+
+
+def since(span: timedelta) -> datetime:
+    """That long ago, to the second, so that a link says exactly what was counted."""
+    return timezone.now().replace(microsecond=0) - span
+
+
+def runs_url(**filters: object) -> str:
+    """The list of runs, narrowed; synthetic traffic left out."""
+    texts = {name: value.isoformat() if isinstance(value, datetime) else str(value) for name, value in filters.items()}
+    return f"{reverse('runs')}?{urlencode({**texts, 'synthetic': 'false'})}"
+
+
+def real() -> models.QuerySet[Run]:
+    return Run.objects.filter(event__synthetic=False)
+
+
+def unfinished() -> list[StatusCount]:
+    """Runs that have not ended, by status; zeros included. One query."""
+    rows = real().filter(status__in=UNFINISHED).values_list("status").annotate(number=Count("pk"))
+    counts = dict(rows.order_by())
+    return [StatusCount(status, counts.get(status, 0), runs_url(status=status.value)) for status in UNFINISHED]
+
+
+def created_by_flow(after: datetime, *, flow: str = "") -> dict[str, list[StatusCount]]:
+    """Runs created since, by flow and status. One query."""
+    narrowed = real().filter(created_at__gte=after, **({"flow": flow} if flow else {}))
+    rows = narrowed.values_list("flow", "status").annotate(number=Count("pk")).order_by("flow")
+    found: dict[str, list[StatusCount]] = {}
+    order = [status.value for status in RunStatus]
+    for name, status, number in sorted(rows, key=lambda row: (row[0], order.index(row[1]))):
+        url = runs_url(flow=name, status=status, since=after)
+        found.setdefault(name, []).append(StatusCount(RunStatus(status), number, url))
+    return found
+
+
+def success_rate(counts: Collection[StatusCount]) -> float | None:
+    """Completed / (completed, parked or closed without outcome). None while nothing was judged."""
+    judged = sum(item.count for item in counts if item.status in JUDGED)
+    return sum(item.count for item in counts if item.status == RunStatus.COMPLETED) / judged if judged else None
+
+
+def latencies(after: datetime, *, flow: str = "") -> list[Latency]:
+    """Of runs completed since, by flow. One query."""
+    rows = real().filter(status=RunStatus.COMPLETED, ended_at__gte=after)
+    rows = rows.filter(flow=flow) if flow else rows
+    whole = F("ended_at") - Coalesce("event__occurred_at", "event__received_at")
+    ours = F("ended_at") - F("event__received_at")
+    found = rows.values("flow").annotate(
+        number=Count("pk"), p50=Percentile(0.5, whole), p95=Percentile(0.95, whole), arrival=Percentile(0.5, ours)
+    )
+    url = {"status": RunStatus.COMPLETED.value, "ended_after": after}
+    return [
+        Latency(row["flow"], row["number"], row["p50"], row["p95"], row["arrival"], runs_url(flow=row["flow"], **url))
+        for row in found.order_by("flow")
+    ]
+
+
+def delivered(after: datetime, *, flows: Collection[str]) -> Delivered:
+    """Runs of these flows completed since. One query."""
+    rows = real().filter(status=RunStatus.COMPLETED, ended_at__gte=after, flow__in=flows)
+    by_currency = rows.values_list("currency").annotate(number=Count("pk"), total=Sum("amount")).order_by("currency")
+    link = {"flow": ",".join(sorted(flows)), "status": RunStatus.COMPLETED.value, "ended_after": after}
+    found = list(by_currency)
+    amounts = [(code, total, runs_url(**link, currency=code)) for code, _, total in found if code and total is not None]
+    return Delivered(sum(number for _, number, _ in found), amounts, runs_url(**link))
+
+
+@dataclass(frozen=True)
+class Autonomy:
+    """Runs completed with no human action / runs completed."""
+
+    completed: int
+    untouched: int
+    completed_url: str
+    untouched_url: str
+
+    @property
+    def share(self) -> float | None:
+        return self.untouched / self.completed if self.completed else None
+
+
+def autonomy(after: datetime) -> Autonomy:
+    """Of runs completed since. One query."""
+    rows = real().filter(status=RunStatus.COMPLETED, ended_at__gte=after)
+    counts = rows.aggregate(completed=Count("pk"), untouched=Count("pk", filter=Q(human_actions=0)))
+    link = {"status": RunStatus.COMPLETED.value, "ended_after": after}
+    return Autonomy(counts["completed"], counts["untouched"], runs_url(**link), runs_url(**link, untouched="true"))

@@ -1,0 +1,46 @@
+"""Order per record: which run of a lane is newer, and which older ones a newer one makes pointless."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from django.db.models import Q, QuerySet
+
+from syncflows.engine.enums import PARKED, RunStatus
+from syncflows.engine.models import Run
+
+# A newer run in one of these has spoken for the record; one that failed or was closed has not.
+SPOKEN = (RunStatus.COMPLETED, RunStatus.IGNORED, RunStatus.HELD, RunStatus.RETRYING, RunStatus.RUNNING)
+
+
+def place(run: Run) -> tuple[str, int]:
+    """The run's place in its lane: the source's sequence, then arrival."""
+    return (run.sequence, run.event_id)
+
+
+def newer_run(run: Run) -> Run | None:
+    """The newest run of the same flow and lane that has spoken for the record after this one, if any."""
+    return _beyond(run).filter(status__in=SPOKEN).order_by("-sequence", "-event_id").first()
+
+
+def newest_spoken(runs: Collection[Run]) -> dict[tuple[str, str], Run]:
+    """For each (flow, lane) of these runs, the newest other run that has spoken for the record. One query."""
+    found: dict[tuple[str, str], Run] = {}
+    own = {run.pk for run in runs}
+    rows = Run.objects.filter(lane__in={run.lane for run in runs}, status__in=SPOKEN).only("flow", "lane", "sequence", "event_id", "public_id", "status")
+    for row in rows:
+        held = found.get((row.flow, row.lane))
+        if row.pk not in own and (held is None or place(row) > place(held)):
+            found[row.flow, row.lane] = row
+    return found
+
+
+def older_parked(run: Run) -> QuerySet[Run]:
+    """Parked runs of the same flow and lane whose event is older than this run's."""
+    older = Q(sequence__lt=run.sequence) | Q(sequence=run.sequence, event_id__lt=run.event_id)
+    return Run.objects.filter(older, flow=run.flow, lane=run.lane, status__in=PARKED)
+
+
+def _beyond(run: Run) -> QuerySet[Run]:
+    newer = Q(sequence__gt=run.sequence) | Q(sequence=run.sequence, event_id__gt=run.event_id)
+    return Run.objects.filter(newer, flow=run.flow, lane=run.lane)

@@ -1,0 +1,115 @@
+"""What a try at a write means: done, unknown, again later, or given up with class and reason. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from meshline.kernel.errors import MeshlineError
+from syncflows.connectors import errors as far
+from syncflows.connectors.protocol import Answer
+from syncflows.engine import retry
+from syncflows.enums import ExceptionClass, Severity
+from syncflows.governance.schemas.systems import Retry
+
+PROBE_SOON_S = 1.0
+
+
+@dataclass(frozen=True)
+class Done:
+    """The far side confirmed it. `found`: by a probe, not by the write's own answer."""
+
+    answer: Answer
+    found: bool = False
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """It may have happened. Probe at `due_at`; never send before."""
+
+    due_at: datetime
+    message: str
+
+
+@dataclass(frozen=True)
+class NotThere:
+    """A probe after the settling time found nothing, or something half made that the same call carries on: it may be sent again."""
+
+
+@dataclass(frozen=True)
+class Again:
+    """It did not happen; try at `due_at`. `outage`: the system as a whole is not there."""
+
+    due_at: datetime
+    message: str
+    code: str
+    outage: bool = False
+
+
+@dataclass(frozen=True)
+class GiveUp:
+    """It did not happen and will not by itself."""
+
+    exception_class: ExceptionClass
+    reason: str
+    message: str
+    remedy: str
+    severity: Severity = Severity.SOFT
+
+
+Outcome = Done | Unknown | NotThere | Again | GiveUp
+
+
+def of_error(error: MeshlineError, *, policy: Retry, tries: int, now: datetime, part_done: bool, system: str) -> Outcome:
+    """What a connector's error means for the step. `part_done`: earlier steps of the run are written; `tries` counts this one."""
+    match error:
+        case far.OutcomeUnknown():
+            return Unknown(now + timedelta(seconds=PROBE_SOON_S), error.message)
+        case far.Duplicate() if not retry.exhausted(policy, attempt=tries):
+            return Unknown(now, error.message)
+        case far.Duplicate():
+            remedy = f"{system} says it holds this document, but a look-up by our reference does not find it. Look there, then replay or close this."
+            return GiveUp(ExceptionClass.DUPLICATE, error.code, error.message, remedy)
+        case far.Outage():
+            due_at = retry.next_at(policy, attempt=tries, now=now, retry_after_s=error.retry_after_s)
+            return Again(due_at, error.message, error.code, outage=True)
+        case far.Transient():
+            return _transient(error, policy=policy, tries=tries, now=now, system=system)
+        case far.Misconfigured():
+            remedy = f"The definition of system {system} cannot work as it is. Mend it, apply it, and replay."
+            return GiveUp(ExceptionClass.INTERNAL, error.code, error.message, remedy)
+    return _refused(error, part_done=part_done, system=system)
+
+
+def of_probe(answers: list[Answer], *, sent_at: datetime, settle_s: float, now: datetime, reference: str, system: str) -> Outcome:
+    """What a look-up by our reference means for a write whose outcome is unknown."""
+    if len(answers) == 1 and answers[0].complete:
+        return Done(answers[0], found=True)
+    if len(answers) > 1:
+        ids = ", ".join(answer.external_id for answer in answers[:10])
+        remedy = "Decide which one stands, cancel the others in the target, then replay: the one that is left is adopted."
+        message = f"{system} holds {reference} {len(answers)} times: {ids}"
+        return GiveUp(ExceptionClass.DUPLICATE, "reference_found_twice", message, remedy, Severity.HARD)
+    settled_at = sent_at + timedelta(seconds=settle_s)
+    if now < settled_at:
+        return Unknown(settled_at, f"{reference} is not in {system} yet, or not wholly; it counts as not written only after {settle_s:g} s")
+    return NotThere()
+
+
+def _transient(error: far.Transient, *, policy: Retry, tries: int, now: datetime, system: str) -> Outcome:
+    if retry.exhausted(policy, attempt=tries):
+        remedy = f"{system} refused {tries} tries for passing reasons. When it is well again, replay; the write is recognised if it happened."
+        return GiveUp(ExceptionClass.TRANSIENT, "retries_exhausted", f"Gave up after {tries} tries: {error.message}", remedy)
+    due_at = retry.next_at(policy, attempt=tries, now=now, retry_after_s=error.retry_after_s)
+    return Again(due_at, error.message, error.code)
+
+
+def _refused(error: MeshlineError, *, part_done: bool, system: str) -> GiveUp:
+    if isinstance(error, far.Accounting):
+        remedy = "Finance decides: reopen the period or move the document's date, then replay; steps that are done stay done."
+        return GiveUp(ExceptionClass.ACCOUNTING, error.code, error.message, remedy)
+    if part_done:
+        remedy = "Earlier steps of this run are written. Mend the cause and replay from the failed step, or undo them in the target and close this."
+        return GiveUp(ExceptionClass.PARTIAL, "later_step_refused", error.message, remedy)
+    remedy = f"{system} refuses this document. Correct the payload and replay, or correct the master data there and replay unchanged."
+    return GiveUp(ExceptionClass.DATA_QUALITY, error.code, error.message, remedy)

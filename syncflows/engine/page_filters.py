@@ -1,0 +1,84 @@
+"""What the list of runs can be narrowed by: the API's questions, and those that figures link to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import django_filters as filters
+from django import forms
+from django.db.models import Q, QuerySet
+
+from syncflows.engine.enums import RunStatus
+from syncflows.engine.filters import RunFilter
+from syncflows.engine.models import Run
+from syncflows.governance.enums import Kind
+from syncflows.governance.models import Definition
+
+LOCAL_TIME = "datetime-local"
+
+
+def moment_input() -> forms.DateTimeInput:
+    return forms.DateTimeInput(attrs={"type": LOCAL_TIME, "step": 1})
+
+
+def hidden_moment(field_name: str, lookup: str) -> filters.IsoDateTimeFilter:
+    """For links from figures: exact to the second, in UTC."""
+    return filters.IsoDateTimeFilter(field_name=field_name, lookup_expr=lookup, widget=forms.HiddenInput)
+
+
+class RunPageFilter(RunFilter):
+    """`flow` takes several names, separated by commas; `untouched`: completed without a human action counted."""
+
+    flow = filters.CharFilter(method="filter_flows", label="Flow", widget=forms.Select)
+    status = filters.ChoiceFilter(choices=RunStatus.choices, label="Status", empty_label="Any status")
+    customer = filters.CharFilter(
+        method="filter_customer", label="Customer", widget=forms.TextInput(attrs={"placeholder": "Customer"})
+    )
+    key = filters.CharFilter(
+        method="filter_key", label="Key", widget=forms.TextInput(attrs={"placeholder": "Key or ERP number"})
+    )
+    created_after = filters.IsoDateTimeFilter(
+        field_name="created_at", lookup_expr="gte", label="Created from", widget=moment_input()
+    )
+    created_before = filters.IsoDateTimeFilter(
+        field_name="created_at", lookup_expr="lt", label="Created before", widget=moment_input()
+    )
+    since = hidden_moment("created_at", "gte")
+    ended_after = hidden_moment("ended_at", "gte")
+    untouched = filters.BooleanFilter(method="filter_untouched", widget=forms.HiddenInput)
+    synthetic = filters.BooleanFilter(field_name="event__synthetic", widget=forms.HiddenInput)
+    currency = filters.CharFilter(field_name="currency", widget=forms.HiddenInput)
+    hold_reason = filters.CharFilter(field_name="hold_reason", widget=forms.HiddenInput)
+    event = filters.CharFilter(field_name="event__public_id", widget=forms.HiddenInput)
+    canonical_key = filters.CharFilter(field_name="canonical_key", widget=forms.HiddenInput)
+    correlation_id = filters.CharFilter(field_name="correlation_id", widget=forms.HiddenInput)
+
+    class Meta:
+        model = Run
+        fields: list[str] = []
+
+    def __init__(self, data: Any = None, *args: Any, **kwargs: Any) -> None:
+        super().__init__({k: v.replace("\0", "") for k, v in data.items()} if data else data, *args, **kwargs)
+        names = list(Definition.objects.filter(kind=Kind.FLOW).order_by("name").values_list("name", flat=True))
+        asked = self.data.get("flow", "") if self.data else ""
+        extra = [] if asked in names or not asked else [asked]
+        choices = [("", "Any flow"), *((name, name) for name in names + extra)]
+        self.form.fields["flow"].widget.choices = choices  # type: ignore[attr-defined]
+
+    def filter_flows(self, queryset: QuerySet[Run], name: str, value: str) -> QuerySet[Run]:
+        return queryset.filter(flow__in=value.split(","))
+
+    def filter_customer(self, queryset: QuerySet[Run], name: str, value: str) -> QuerySet[Run]:
+        return queryset.filter(customer__icontains=value.strip())
+
+    def filter_key(self, queryset: QuerySet[Run], name: str, value: str) -> QuerySet[Run]:
+        text = value.strip()
+        return queryset.filter(Q(canonical_key__istartswith=text) | Q(outcome__istartswith=text))
+
+    def filter_untouched(self, queryset: QuerySet[Run], name: str, value: bool) -> QuerySet[Run]:
+        return queryset.filter(human_actions=0) if value else queryset.filter(human_actions__gt=0)
+
+    @property
+    def active(self) -> int:
+        """How many filters are set."""
+        return sum(bool(value) for name, value in (self.data or {}).items() if name in self.filters)

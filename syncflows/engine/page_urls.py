@@ -1,0 +1,20 @@
+"""Pages of the engine: runs, trace, flows, systems."""
+
+from django.urls import path
+
+from syncflows.engine import views, views_flows, views_systems
+
+urlpatterns = [
+    path("runs/", views.runs, name="runs"),
+    path("runs/export.csv", views.runs_csv, name="runs-csv"),
+    path("trace/", views.trace, name="trace"),
+    path("trace/event/<str:public_id>/", views.trace_event, name="trace-event"),
+    path("trace/<str:public_id>/", views.trace_record, name="trace-record"),
+    path("flows/", views_flows.flows, name="flows"),
+    path("flows/<slug:name>/", views_flows.flow, name="flow"),
+    path("systems/", views_systems.systems, name="systems"),
+    path("systems/<slug:name>/", views_systems.system, name="system"),
+    path("systems/<slug:name>/pause/", views_systems.pause, name="system-pause"),
+    path("systems/<slug:name>/resume/", views_systems.resume, name="system-resume"),
+    path("systems/<slug:name>/check/", views_systems.check, name="system-check"),
+]

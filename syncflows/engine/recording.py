@@ -1,0 +1,145 @@
+"""Write down what a wave intends, sends and got back: attempts, steps and facts, each in its own short transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.utils import timezone
+
+from syncflows.connectors.protocol import Answer
+from syncflows.engine import execute, failures, outcomes, records, resting
+from syncflows.engine.adoption import become, refuse_changed
+from syncflows.engine.carry import Carry, Rest
+from syncflows.engine.enums import AttemptStatus, FactKind, RunStatus, StepStatus
+from syncflows.engine.execute import Action, Job, Result
+from syncflows.engine.models import Step, WriteAttempt
+
+STEP_FIELDS = ["status", "document", "document_fingerprint", "external_id", "answer", "done_at", "sent_before"]
+ATTEMPT_FIELDS = ["status", "sent_at", "answered_at", "error_code", "error", "detail"]
+
+
+def intend(jobs: Sequence[Job]) -> None:
+    """Commit that these writes will be tried. An attempt of before that was intended and never sent is closed as such."""
+    sends = [job for job in jobs if job.action == Action.SEND]
+    WriteAttempt.objects.filter(step__in=[job.step.pk for job in sends], status=AttemptStatus.INTENDED).update(status=AttemptStatus.NOT_SENT)
+    for job in sends:
+        job.step.status = StepStatus.INTENDED
+    WriteAttempt.objects.bulk_create([job.attempt for job in sends])
+    WriteAttempt.objects.bulk_create([job.attempt for job in jobs if job.action == Action.PROBE and job.attempt.pk is None])
+    Step.objects.bulk_update([job.step for job in sends], STEP_FIELDS) if sends else None
+
+
+def sent(jobs: Sequence[Job]) -> None:
+    """Commit that these calls go out now: from here on, silence means unknown."""
+    now, sends = timezone.now(), [job for job in jobs if job.action == Action.SEND]
+    for job in sends:
+        job.attempt.status, job.attempt.sent_at, job.step.status = AttemptStatus.SENT, now, StepStatus.SENT
+        said = f"{job.step.name}: {job.step.operation} sent to {job.step.system}, attempt {job.attempt.number}"
+        job.carry.say(FactKind.SENT, said, reference=job.step.reference, idempotency_key=job.step.idempotency_key, attempt=job.attempt.number)
+    WriteAttempt.objects.filter(pk__in=[job.attempt.pk for job in sends]).update(status=AttemptStatus.SENT, sent_at=now)
+    Step.objects.filter(pk__in=[job.step.pk for job in sends]).update(status=StepStatus.SENT)
+
+
+def answered(results: Sequence[Result]) -> None:
+    """Commit what came back, bring runs to rest that cannot go on now, and save the records that were delivered."""
+    delivered = []
+    for result in results:
+        had_any = any(step.status == StepStatus.DONE for step in result.job.carry.steps)
+        _take(result)
+        if result.job.step.status == StepStatus.DONE and not had_any:
+            delivered.append(result.job.carry)
+    steps = [result.job.step for result in results]
+    Step.objects.bulk_update(steps, STEP_FIELDS)
+    WriteAttempt.objects.bulk_update([result.job.attempt for result in results], ATTEMPT_FIELDS)
+    resting.apply([result.job.carry for result in results])
+    records.apply(delivered)
+
+
+def _take(result: Result) -> None:
+    outcome = execute.judge(result)
+    job = result.job
+    match outcome:
+        case outcomes.Done():
+            _done(job, outcome.answer, found=outcome.found)
+        case outcomes.Unknown():
+            _unknown(job, outcome, result)
+        case outcomes.NotThere():
+            _not_there(job)
+        case outcomes.Again():
+            _again(job, outcome, result)
+        case outcomes.GiveUp():
+            _given_up(job, outcome, result)
+        case None:
+            _errored(job, result)
+
+
+def _done(job: Job, answer: Answer, *, found: bool) -> None:
+    step, now = job.step, timezone.now()
+    step.status, step.external_id, step.answer, step.done_at = StepStatus.DONE, answer.external_id[:200], answer.document, now
+    job.attempt.status, job.attempt.answered_at = AttemptStatus.ACKNOWLEDGED, now
+    if found:
+        said = f"{step.name}: found {step.reference} in {step.system} as {step.external_id}; adopted, not sent again"
+        job.carry.say(FactKind.PROBED, said, reference=step.reference, external_id=step.external_id)
+    else:
+        said = f"{step.name}: {step.system} answered {step.external_id}"
+        job.carry.say(FactKind.ANSWERED, said, external_id=step.external_id, created=answer.created)
+    job.carry.known_as(step.external_id, f"{step.system}:{step.operation}"[:30])
+    wanted = job.carry.wanted.pop(step.index, None)
+    if wanted is not None and wanted.document_fingerprint and wanted.document_fingerprint != step.document_fingerprint:
+        refuse_changed(job.carry, step, wanted=wanted, other="written before the payload changed")
+
+
+def _unknown(job: Job, outcome: outcomes.Unknown, result: Result) -> None:
+    job.step.status, job.attempt.status = StepStatus.UNKNOWN, AttemptStatus.UNKNOWN
+    _note_error(job, result)
+    kind = FactKind.PROBED if job.action == Action.PROBE else FactKind.ANSWERED
+    job.carry.say(kind, f"{job.step.name}: outcome unknown: {outcome.message}", reference=job.step.reference, attempt=job.attempt.number)
+    job.carry.rest = Rest(RunStatus.RETRYING, f"looking {job.step.reference} up in {job.step.system} before anything is sent again", due_at=outcome.due_at)
+
+
+def _not_there(job: Job) -> None:
+    """It did not happen: the step may be sent, in the newest wanted form."""
+    job.attempt.status, job.attempt.answered_at = AttemptStatus.NOT_SENT, timezone.now()
+    job.carry.say(FactKind.PROBED, f"{job.step.name}: {job.step.reference} is not in {job.step.system}; it may be sent", reference=job.step.reference)
+    job.step.sent_before = None
+    wanted = job.carry.wanted.pop(job.step.index, None)
+    if wanted is not None:
+        become(job.step, wanted)
+    job.step.status = StepStatus.PLANNED
+
+
+def _again(job: Job, outcome: outcomes.Again, result: Result) -> None:
+    if job.action == Action.SEND:
+        job.step.status, job.attempt.status = StepStatus.PLANNED, AttemptStatus.REJECTED
+    _note_error(job, result)
+    job.carry.say(FactKind.ANSWERED, f"{job.step.name}: {outcome.message}", code=outcome.code, attempt=job.attempt.number)
+    job.carry.rest = Rest(RunStatus.RETRYING, outcome.message, due_at=outcome.due_at)
+
+
+def _given_up(job: Job, outcome: outcomes.GiveUp, result: Result) -> None:
+    if job.action == Action.SEND:
+        job.step.status, job.attempt.status = StepStatus.REJECTED, AttemptStatus.REJECTED
+    _note_error(job, result)
+    job.carry.say(FactKind.ANSWERED, f"{job.step.name}: {outcome.message}", **{"class": outcome.exception_class, "reason": outcome.reason})
+    execute.give_up(job.carry, job.step, outcome)
+
+
+def _errored(job: Job, result: Result) -> None:
+    """A defect of ours, in the middle of a call: whether it arrived is unknown, so a replay probes first."""
+    if job.action == Action.SEND:
+        job.step.status, job.attempt.status = StepStatus.UNKNOWN, AttemptStatus.UNKNOWN
+    _note_error(job, result)
+    error = result.error or RuntimeError("a call ended with neither answer nor error")
+    job.carry.rest = Rest(RunStatus.ERRORED, str(error), failure=failures.errored(job.carry, step=job.step.name, error=error, trace=result.trace))
+
+
+def _note_error(job: Job, result: Result) -> None:
+    error = result.error
+    job.attempt.answered_at = timezone.now()
+    job.attempt.error_code = str(getattr(error, "code", type(error).__name__ if error else ""))[:60]
+    job.attempt.error = str(error or "")[:4000]
+    job.attempt.detail = getattr(error, "context", {}) or {}
+
+
+def carries_of(jobs: Sequence[Job]) -> list[Carry]:
+    return [job.carry for job in jobs]

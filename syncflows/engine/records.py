@@ -1,0 +1,87 @@
+"""Canonical records at their newest delivered state; and the runs that waited for them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+
+from django.utils import timezone
+
+from meshline.kernel import actors, jobs, transitions
+from syncflows import hooks
+from syncflows.engine import crosswalk, lineage
+from syncflows.engine.carry import Carry
+from syncflows.engine.enums import FactKind, RunStatus, StepStatus
+from syncflows.engine.machines import RUN
+from syncflows.engine.models import CanonicalRecord, Run
+from syncflows.enums import HoldReason
+
+UPDATED = ["source", "sequence", "event", "run", "document", "amount", "currency", "business_date", "external_ids", "delivered_at", "updated_at"]
+
+
+def apply(carries: Sequence[Carry]) -> None:
+    """Save the canonical object of each carry as the newest delivered state of its record, and release what waited for it.
+
+    Call in the transaction that records the delivery. Idempotent: on (object, key, flow).
+    """
+    if not carries:
+        return
+    known = _external_ids(carries)
+    CanonicalRecord.objects.bulk_create(
+        [_row(carry, known) for carry in carries], update_conflicts=True, unique_fields=["object", "key", "flow"], update_fields=UPDATED
+    )
+    for carry in carries:
+        if carry.identifiers:
+            crosswalk.learn(entity=carry.mapping.spec.object, key=carry.run.canonical_key, names=carry.identifiers, by=f"{carry.run.public_id}")
+    release_waiting({wait for carry in carries for wait in _answers(carry)})
+
+
+def release_waiting(waits: set[str]) -> int:
+    """Let runs go on that were held for one of these names; the count. Call in a transaction."""
+    runs = list(Run.objects.select_for_update(skip_locked=True).filter(status=RunStatus.HELD, hold_reason=HoldReason.DEPENDENCY, waits_for__in=waits))
+    if not runs:
+        return 0
+    lineage.write([lineage.of_run(run, FactKind.RELEASED, f"What it waited for has arrived: {run.waits_for}") for run in runs])
+    ids = [run.pk for run in runs]
+    transitions.move_many(
+        Run.objects.filter(pk__in=ids), machine=RUN, expected=[RunStatus.HELD], to=RunStatus.PENDING, due_at=timezone.now(), hold_reason="", waits_for="", tries=0
+    )
+    hooks.runs_ended(ids, why="released", by=actors.system("engine"))
+    jobs.ring("engine.work")
+    return len(ids)
+
+
+def main_ids(carry: Carry) -> dict[str, str]:
+    """System name to the id of the run's first document there."""
+    found: dict[str, str] = {}
+    for step in carry.steps:
+        if step.status == StepStatus.DONE and step.external_id:
+            found.setdefault(step.system, step.external_id)
+    return found
+
+
+def _external_ids(carries: Sequence[Carry]) -> dict[tuple[str, str, str], dict[str, str]]:
+    rows = CanonicalRecord.objects.filter(object__in={carry.mapping.spec.object for carry in carries}, key__in={carry.run.canonical_key for carry in carries})
+    return {(row.flow, row.object, row.key): row.external_ids for row in rows}
+
+
+def _row(carry: Carry, known: dict[tuple[str, str, str], dict[str, str]]) -> CanonicalRecord:
+    run, spec = carry.run, carry.mapping.spec
+    earlier = known.get((run.flow, spec.object, run.canonical_key), {})
+    return CanonicalRecord(
+        object=spec.object, key=run.canonical_key, source=carry.contract.spec.system, flow=run.flow, sequence=run.sequence, event_id=run.event_id, run=run,
+        document=carry.document, amount=run.amount, currency=run.currency, business_date=_date(carry.business_date),
+        external_ids={**earlier, **main_ids(carry)}, delivered_at=timezone.now(), updated_at=timezone.now(),
+    )  # fmt: skip
+
+
+def _answers(carry: Carry) -> list[str]:
+    entity, own = carry.mapping.spec.object, (carry.contract.spec.system, carry.run.canonical_key)
+    return [crosswalk.waits_for(entity, system, name) for system, name in [*carry.identifiers, own] if name]
+
+
+def _date(text: str) -> dt.date | None:
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        return None

@@ -1,0 +1,65 @@
+"""Bring carries to rest: run rows, lineage, tickets and what the upper apps must know, in the caller's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.utils import timezone
+
+from meshline.kernel import actors, transitions
+from syncflows import hooks
+from syncflows.engine import lineage
+from syncflows.engine.carry import Carry, Rest
+from syncflows.engine.enums import TERMINAL, FactKind, RunStatus
+from syncflows.engine.machines import RUN
+
+ENGINE = actors.system("engine")
+CARRIED = ["flow_version", "canonical", "plan_fingerprint", "amount", "currency", "customer", "updated_at"]
+RESTED = [*CARRIED, "due_at", "hold_reason", "waits_for", "status_reason", "outcome", "lease_owner", "lease_until", "ended_at"]
+FACTS = {
+    RunStatus.RETRYING: FactKind.RETRY,
+    RunStatus.HELD: FactKind.HELD,
+    RunStatus.FAILED: FactKind.FAILED,
+    RunStatus.ERRORED: FactKind.ERRORED,
+    RunStatus.COMPLETED: FactKind.COMPLETED,
+}
+
+
+def apply(carries: Sequence[Carry]) -> None:
+    """Write every carry's facts; move those that rest. The caller holds the runs' locks and its lease."""
+    resting = [carry for carry in carries if carry.rest]
+    for carry in resting:
+        _set(carry)
+    lineage.write([fact for carry in carries for fact in carry.facts], [key for carry in carries for key in carry.keys])
+    statuses = {carry.run.pk: carry.rest.status for carry in resting if carry.rest}
+    transitions.move_each([carry.run for carry in resting], machine=RUN, to=lambda run: statuses[run.pk], fields=RESTED)
+    hooks.failed([carry.rest.failure for carry in resting if carry.rest and carry.rest.failure])
+    for status in (RunStatus.COMPLETED, RunStatus.IGNORED, RunStatus.SUPERSEDED):
+        hooks.runs_ended([pk for pk, found in statuses.items() if found == status], why=status.value, by=ENGINE)
+    for carry in carries:
+        carry.facts.clear()
+        carry.keys.clear()
+
+
+def _set(carry: Carry) -> None:
+    run, rest, now = carry.run, carry.rest, timezone.now()
+    assert rest is not None
+    run.status_reason, run.waits_for, run.hold_reason = rest.reason[:2000], rest.waits_for, rest.hold_reason or ""
+    run.due_at = rest.due_at or now
+    run.lease_owner, run.lease_until, run.updated_at = "", None, now
+    run.ended_at = now if rest.status in TERMINAL else None
+    kind = FACTS.get(rest.status)
+    if kind is not None:
+        carry.say(kind, _sentence(rest), due_at=rest.due_at, waits_for=rest.waits_for, **_failure_detail(rest))
+
+
+def _sentence(rest: Rest) -> str:
+    if rest.status == RunStatus.RETRYING and rest.due_at:
+        return f"Next try at {rest.due_at.isoformat(timespec='seconds')}: {rest.reason}"
+    return rest.reason
+
+
+def _failure_detail(rest: Rest) -> dict[str, str]:
+    if not rest.failure:
+        return {}
+    return {"class": rest.failure.exception_class, "reason": rest.failure.reason, "remedy": rest.failure.remedy}

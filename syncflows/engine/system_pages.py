@@ -1,0 +1,87 @@
+"""What the page of a system shows of its definition and of its last calls. Must never show a secret, nor the default of one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from django.db.models import Max
+
+from syncflows.connectors.protocol import Connector
+from syncflows.engine.connections import connection
+from syncflows.engine.flow_words import GUARDS
+from syncflows.engine.models import WriteAttempt
+from syncflows.governance.catalog import Versioned
+from syncflows.governance.schemas import Secret
+
+ATTEMPTS_SHOWN = 15
+# The newest attempts of all systems that are looked through, so that the page costs the same at any age.
+ATTEMPTS_SEARCHED = 20_000
+SECRET_NAMES = ("key", "token", "secret", "password", "sig")
+
+
+@dataclass(frozen=True)
+class OperationWords:
+    name: str
+    call: str
+    writes: bool
+    guard: str
+
+
+def operations(definition: Versioned) -> list[OperationWords]:
+    """As defined (http), or as the connector says it can do. Without either, none."""
+    declared = definition.spec.operations
+    if declared:
+        return [
+            OperationWords(name, f"{item.method} {item.path}", item.method != "GET", GUARDS[item.guard] if item.method != "GET" else "Only reads.")
+            for name, item in declared.items()
+        ]
+    return [
+        OperationWords(item.name, "", item.writes, GUARDS[item.guard.value] if item.writes else "Only reads.")
+        for item in _connector(definition).operations().values()
+    ]
+
+
+def settings(definition: Versioned) -> list[tuple[str, Any]]:
+    """Address and limits, for `partials/key_values.html`."""
+    spec = definition.spec
+    rate = f"{spec.rate_limit.per_second:g} calls a second" if spec.rate_limit else "none"
+    retry = spec.retry
+    return [
+        ("Address", base_url(spec.base_url)),
+        ("Credential", auth_words(spec.auth)),
+        ("Health check", spec.health or "none: no `health` path in its definition"),
+        ("At once", f"{spec.concurrency} calls"),
+        ("Rate limit", rate),
+        ("Time-outs", f"connect {spec.timeouts.connect_s:g} s, read {spec.timeouts.read_s:g} s, settle {spec.timeouts.settle_s:g} s"),
+        ("Retries", f"{retry.base_s:g} s × {retry.factor:g} each time, at most {retry.cap_s:g} s, {retry.max_attempts} attempts"),
+        ("Webhooks", f"{spec.webhook.scheme.replace('_', ' ')}, signature checked" if spec.webhook else "none"),
+    ]
+
+
+def base_url(value: str | Secret) -> str:
+    """The address without user, password and query."""
+    if isinstance(value, Secret):
+        return f"from the environment: {value.env}"
+    parts = urlsplit(value)
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit((parts.scheme, host, parts.path, "", "")) if value else ""
+
+
+def auth_words(auth: Any) -> str:
+    """How it logs in, and the names of the variables that hold the secrets; never a value."""
+    secrets = [auth.token, auth.username, auth.password, auth.value, auth.client_id, auth.client_secret]
+    names = ", ".join(secret.env for secret in secrets if secret)
+    return f"{auth.type.replace('_', ' ')}{f', from {names}' if names else ''}"
+
+
+def recent_errors(system: str) -> list[WriteAttempt]:
+    """The newest attempts at this system that did not go well, among the last 20,000 of all. Two queries."""
+    newest = WriteAttempt.objects.aggregate(last=Max("pk"))["last"] or 0
+    rows = WriteAttempt.objects.filter(pk__gt=newest - ATTEMPTS_SEARCHED, step__system=system).exclude(error="")
+    return list(rows.select_related("step__run").only("number", "status", "error", "error_code", "intended_at", "answered_at", "step__name", "step__operation", "step__run__public_id", "step__run__canonical_key").order_by("-pk")[:ATTEMPTS_SHOWN])
+
+
+def _connector(definition: Versioned) -> Connector:
+    return connection(definition)
