@@ -27,7 +27,7 @@ class ReadOnly:
 
 class EntryInline(ReadOnly, TabularInline):
     model = TicketEntry
-    fields = ("at", "kind", "actor", "text")
+    fields = readonly_fields = ("at", "kind", "actor", "text")
     extra = 0
 
 

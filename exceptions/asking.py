@@ -94,6 +94,7 @@ def _open(asked: Sequence[Asked]) -> list[Approval]:
 
 
 def _approval(ticket: Ticket, failure: Failure, asked: ApprovalAsked, *, team: Team | None) -> Approval:
+    assert ticket.run_id is not None, "an approval is asked of a run"
     now = timezone.now()
     due = asked.due_at or clocks.due_at(now, severity=ticket.severity)
     return Approval(

@@ -48,6 +48,7 @@ class Directory:
         """Queue, owner and the sentence that says why."""
         decision = routing.decide(self.rows, failure)
         named = self.teams.get(decision.queue)
+        found: Owner | None
         flow = failure.flow or self.flow_of_system.get(failure.system, "")
         if decision.owner == routing.POOL:
             found, gap = Owner(None, named, "the team's pool"), ""

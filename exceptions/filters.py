@@ -22,6 +22,16 @@ def live() -> Q:
     return Q(status__in=LIVE)
 
 
+def overdue() -> Q:
+    """Live, and its clock has run out."""
+    return live() & Q(due_at__lte=timezone.now())
+
+
+def blocking() -> Q:
+    """Holds a business record back: a run that waits, or an event that is quarantined."""
+    return Q(subject__startswith="run:") | Q(subject__startswith="event:")
+
+
 def view_condition(view: str, *, user: Any) -> Q:
     """What a standing view shows to this person."""
     conditions = {
@@ -58,6 +68,8 @@ class TicketFilter(filters.FilterSet):
     currency = filters.CharFilter(field_name="currency", lookup_expr="iexact")
     opened_after = filters.IsoDateTimeFilter(field_name="opened_at", lookup_expr="gte")
     opened_before = filters.IsoDateTimeFilter(field_name="opened_at", lookup_expr="lt")
+    overdue = filters.BooleanFilter(method="filter_overdue", label="Clock has run out")
+    blocking = filters.BooleanFilter(method="filter_blocking", label="Holds a record back")
     q = filters.CharFilter(method="filter_text", label="Search")
 
     class Meta:
@@ -68,9 +80,15 @@ class TicketFilter(filters.FilterSet):
         user = getattr(self.request, "user", None)
         return queryset.filter(view_condition(value, user=user)).order_by(*ordering_of(value))
 
+    def filter_overdue(self, queryset: QuerySet[Ticket], name: str, value: bool) -> QuerySet[Ticket]:
+        return queryset.filter(overdue()) if value else queryset.exclude(overdue())
+
+    def filter_blocking(self, queryset: QuerySet[Ticket], name: str, value: bool) -> QuerySet[Ticket]:
+        return queryset.filter(blocking()) if value else queryset.exclude(blocking())
+
     def filter_text(self, queryset: QuerySet[Ticket], name: str, value: str) -> QuerySet[Ticket]:
         """Ids from their beginning, message and customer anywhere."""
-        text = value.replace("\0", "").strip()
+        text = value.strip()
         ids = Q(public_id__istartswith=text) | Q(canonical_key__istartswith=text) | Q(correlation_id=text.lower())
         return queryset.filter(ids | Q(message__icontains=text) | Q(customer__icontains=text))
 
@@ -114,7 +132,7 @@ class ApprovalFilter(filters.FilterSet):
         return pending.filter(team__members=getattr(user, "pk", None)) if value == View.MINE else pending
 
     def filter_text(self, queryset: QuerySet[Approval], name: str, value: str) -> QuerySet[Approval]:
-        text = value.replace("\0", "").strip()
+        text = value.strip()
         ids = (
             Q(public_id__istartswith=text)
             | Q(run__canonical_key__istartswith=text)

@@ -15,7 +15,7 @@ from meshline.kernel import actors, jsontext
 from meshline.kernel.actors import Actor
 from meshline.kernel.errors import Invalid
 from ownership.models import User
-from syncflows.engine import quarantine, runs
+from syncflows.engine import ordering, quarantine, runs
 from syncflows.engine.differences import Change, payload_diff
 
 Payload = dict[str, Any]
@@ -116,7 +116,7 @@ def _warnings(ticket: Ticket, changes: list[Change]) -> list[str]:
         found.append(
             f"{open_approvals} open approval(s) become void and are asked anew if the policy still wants them."
         )
-    newer = runs.newer_applied(ticket.run)
+    newer = ordering.newer_run(ticket.run)
     if newer is not None:
-        found.append(f"{newer.event.public_id} is newer and was applied already; replaying this one will be refused.")
+        found.append(f"{newer.public_id} carries newer data of this record; replaying this one will be refused.")
     return found

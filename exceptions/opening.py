@@ -104,7 +104,8 @@ def _recur(rest: list[Draft], now: datetime) -> tuple[list[Draft], list[Draft]]:
         .filter(subject__in=[draft.ticket.subject for draft in rest], status__in=LIVE)
     )
     live = {ticket.subject: ticket for ticket in rows.order_by("subject")}
-    again, gone = [], []
+    again: list[Draft] = []
+    gone: list[Draft] = []
     for draft in rest:
         found = live.get(draft.ticket.subject)
         (again if found else gone).append(draft)

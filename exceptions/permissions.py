@@ -41,7 +41,12 @@ class Decider:
         facts = LineageFact.objects.filter(
             event_id__in=event_ids, kind=FactKind.CORRECTED, actor=str(actors.of(user))
         ).exclude(detail__changes=[])
-        corrected = {*here.values_list("ticket__event_id", flat=True), *facts.values_list("event_id", flat=True)}
+        corrected = {
+            number
+            for rows in (here.values_list("ticket__event_id", flat=True), facts.values_list("event_id", flat=True))
+            for number in rows
+            if number
+        }
         return cls(user, frozenset(user.teams.values_list("pk", flat=True)), frozenset(corrected))
 
 

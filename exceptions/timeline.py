@@ -47,8 +47,7 @@ def save(ticket: Ticket, *, by: Actor, reason: str, **values: Any) -> Ticket:
     """Set fields other than the status, with the history row that says who and why."""
     for name, value in values.items():
         setattr(ticket, name, value)
-    ticket._change_reason = reason[:100]  # type: ignore[attr-defined]
-    ticket._history_user_id = by.user_id  # type: ignore[attr-defined]
+    transitions.sign(ticket, by=by, reason=reason)
     ticket.save()
     return ticket
 

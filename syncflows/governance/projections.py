@@ -11,7 +11,6 @@ from typing import Any
 from django.db import models
 
 from meshline.kernel import transitions
-from meshline.kernel import transitions
 from meshline.kernel.actors import Actor
 from meshline.kernel.errors import Conflict
 from ownership.enums import OwnerRole, Role
