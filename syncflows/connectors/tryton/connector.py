@@ -20,6 +20,7 @@ OPERATIONS = {
     operation.name: operation
     for operation in (
         Operation("create_customer", writes=True, guard=Guard.UNIQUE_REFERENCE),
+        Operation("update_customer", writes=True, guard=Guard.UPSERT),
         Operation("create_product", writes=True, guard=Guard.UNIQUE_REFERENCE),
         Operation("create_order", writes=True, guard=Guard.LOOKUP),
         Operation("post_invoice", writes=True, guard=Guard.LOOKUP),
@@ -42,6 +43,7 @@ class TrytonConnector:
         )
         self._writes: dict[str, Callable[[Call], Answer]] = {
             "create_customer": lambda call: customers.create(self._rpc, self._lookups, call),
+            "update_customer": lambda call: customers.change(self._rpc, self._lookups, call),
             "create_product": lambda call: products.create(self._rpc, self._lookups, call),
             "create_order": self._create_order,
             "post_invoice": lambda call: invoices.post(self._rpc, call),
@@ -49,6 +51,7 @@ class TrytonConnector:
         }
         self._finds: dict[str, Callable[[str], list[Answer]]] = {
             "create_customer": self._find_customer,
+            "update_customer": self._find_customer,
             "create_product": self._find_product,
             "create_order": self._find_order,
             "post_invoice": lambda reference: invoices.find(self._rpc, reference),
@@ -81,10 +84,14 @@ class TrytonConnector:
             return invoices.get(self._rpc, external_id)
         found = (self._finds.get(operation) or self._unknown(operation, OPERATIONS))(external_id)
         if not found:
-            raise NotFound(f"Tryton has no {operation.removeprefix('create_')} {external_id!r}.")
+            raise NotFound(
+                f"Tryton has no {operation.removeprefix('create_').removeprefix('update_')} {external_id!r}."
+            )
         return found[0].document
 
-    def verify_webhook(self, *, headers: Mapping[str, str], body: bytes, now: datetime) -> list[WebhookEvent]:
+    def verify_webhook(
+        self, *, headers: Mapping[str, str], body: bytes, now: datetime, uri: str = ""
+    ) -> list[WebhookEvent]:
         raise BadWebhook(
             f"System {self._settings.name!r} is a Tryton, which signs no webhooks; nothing that claims to come from it can be trusted."
         )

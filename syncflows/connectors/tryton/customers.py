@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from syncflows.connectors.errors import NotFound
 from syncflows.connectors.protocol import JSON, Answer, Call
 from syncflows.connectors.tryton import coded, documents
 from syncflows.connectors.tryton.lookups import Lookups
@@ -21,6 +22,24 @@ def create(rpc: Rpc, lookups: Lookups, call: Call) -> Answer:
         rpc.write("model.party.party.create", [values])
 
     return coded.create(wanted.external_id, find=lambda code: find(rpc, code), send=send)
+
+
+def change(rpc: Rpc, lookups: Lookups, call: Call) -> Answer:
+    """Brings a party that is there to the document. Idempotent: it states what shall be. Raises NotFound, Rejected."""
+    wanted = documents.read(documents.CustomerChange, call.document, operation=call.operation)
+    found = rpc.search("party.party", [["code", "=", wanted.external_id]], ["addresses"])
+    if not found:
+        raise NotFound(f"Tryton has no active customer {wanted.external_id!r} to change.", code="unknown_customer")
+    values: JSON = {"name": wanted.name}
+    if wanted.payment_term:
+        values["customer_payment_term"] = lookups.payment_term(wanted.payment_term)
+    address = _address(lookups, wanted)
+    if address:
+        values["addresses"] = [
+            ["write", found[0]["addresses"][:1], address] if found[0]["addresses"] else ["create", [address]]
+        ]
+    rpc.write("model.party.party.write", [found[0]["id"]], values)
+    return Answer(external_id=wanted.external_id, document=find(rpc, wanted.external_id)[0], created=False)
 
 
 def find(rpc: Rpc, code: str) -> list[JSON]:
@@ -46,7 +65,7 @@ def _values(lookups: Lookups, wanted: documents.Customer) -> JSON:
     return values
 
 
-def _address(lookups: Lookups, wanted: documents.Customer) -> JSON:
+def _address(lookups: Lookups, wanted: documents.Customer | documents.CustomerChange) -> JSON:
     given = {"street_unstructured": wanted.street, "postal_code": wanted.postal_code, "city": wanted.city}
     country = lookups.country(wanted.country) if wanted.country else None
     return {name: value for name, value in (given | {"country": country}).items() if value}

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from meshline.kernel import money
 from meshline.kernel.errors import MeshlineError
@@ -26,9 +26,17 @@ def _date(value: Any) -> Any:
     return value[:10] if isinstance(value, str) else value
 
 
+def _whole(value: str) -> str:
+    """Tryton cuts spaces off both ends, and would not find the text again as we know it."""
+    if value != value.strip() or not value.isprintable():
+        raise ValueError(f"{value!r} begins or ends with a space, or holds a character that is not printable")
+    return value
+
+
 Numeral = Annotated[Decimal, BeforeValidator(_exact)]
 Day = Annotated[dt.date, BeforeValidator(_date)]
 Text = Annotated[str, Field(min_length=1)]
+Key = Annotated[str, Field(min_length=1), AfterValidator(_whole)]
 
 
 class Document(BaseModel):
@@ -38,7 +46,7 @@ class Document(BaseModel):
 class Customer(Document):
     """A party. `external_id` becomes its code, which Tryton keeps unique. `country`: ISO 3166 alpha-2; `payment_term`: its name in Tryton."""
 
-    external_id: Text
+    external_id: Key
     name: Text
     country: str | None = None
     email: str | None = None
@@ -48,10 +56,22 @@ class Customer(Document):
     city: str | None = None
 
 
+class CustomerChange(Document):
+    """What may change on a customer that is there. What is left out stays as it is."""
+
+    external_id: Key
+    name: Text
+    country: str | None = None
+    payment_term: str | None = None
+    street: str | None = None
+    postal_code: str | None = None
+    city: str | None = None
+
+
 class Product(Document):
     """`list_price` in the company's currency; `category`: the accounting category's name; default: options.product_category."""
 
-    sku: Text
+    sku: Key
     name: Text
     list_price: Numeral
     type: Annotated[str, Field(pattern="^(goods|assets|service)$")] = "goods"
@@ -71,7 +91,7 @@ class OrderLine(Document):
 class Order(Document):
     """A sale. `external_id` becomes its reference; `customer_id`: the party's code; `currency` ISO 4217; `order_date`: default today there."""
 
-    external_id: Text
+    external_id: Key
     customer_id: Text
     currency: Text
     order_date: Day | None = None

@@ -82,6 +82,24 @@ def test_create_customer_is_found_by_its_code_and_not_made_twice(erp: Connector)
     )
 
 
+def test_update_customer_states_what_shall_be(erp: Connector) -> None:
+    code = fresh("C")
+    with pytest.raises(NotFound):
+        erp.execute(call("update_customer", code, external_id=code, name="Nobody"))
+    erp.execute(call("create_customer", code, external_id=code, name="Isdom", city="Boston"))
+    for _ in range(2):
+        erp.execute(
+            call("update_customer", code, external_id=code, name="Isdom Inc.", country="US", payment_term="Net 30")
+        )
+    document = erp.get("update_customer", external_id=code)
+    assert (document["name"], document["country"], document["city"], document["payment_term"]) == (
+        "Isdom Inc.",
+        "US",
+        "Boston",
+        "Net 30",
+    )
+
+
 def test_create_product_holds_its_exact_list_price(erp: Connector) -> None:
     sku = fresh("GTK 500")
     given = call("create_product", sku, sku=sku, name="GTK 500", list_price="26768.0050")
@@ -236,6 +254,7 @@ def test_warning_is_acknowledged_only_where_the_definition_accepts_it(tryton: Tr
         ({"lines": [line("SENS-100", "1", "1"), line("NO-SUCH", "1", "1")]}, Rejected, "lines[1].sku"),
         ({"lines": [{"sku": "SENS-100", "quantity": "1", "unit_price": 1.5}]}, Rejected, "lines[0].unit_price"),
         ({"lines": [line("SENS-100", "1.5", "1")]}, Rejected, ""),
+        ({"external_id": " padded"}, Rejected, "external_id"),
         ({"surprise": "x"}, Rejected, "surprise"),
         ({"external_id": "another"}, Rejected, "external_id"),
     ],

@@ -11,8 +11,8 @@ import pytest
 
 from syncflows.connectors.errors import AuthRefused, BadWebhook, Misconfigured, Outage, OutcomeUnknown, Transient
 from syncflows.connectors.protocol import Connector
-from tests.integration.connectors.lossy_proxy import LossyProxy, proxying
 from tests.integration.connectors.tryton_calls import call, fresh, order, states
+from tests.servers.lossy_proxy import LossyProxy, proxying
 from tests.tryton_server import Tryton
 
 pytestmark = [pytest.mark.xdist_group("tryton"), pytest.mark.slow]
@@ -43,7 +43,7 @@ def test_create_order_with_a_lost_answer_is_unknown_then_found_then_carried_on(
     tryton: Tryton, erp: Connector, proxy: LossyProxy, lost: str, left: str, complete: bool
 ) -> None:
     reference, behind = fresh(), tryton.connector(base_url=proxy.url)
-    proxy.lose.append(lost)
+    proxy.lose(lost)
     with pytest.raises(OutcomeUnknown):
         behind.execute(order(reference))
     (found,) = erp.find("create_order", reference=reference)
@@ -56,8 +56,7 @@ def test_create_order_with_a_lost_answer_is_unknown_then_found_then_carried_on(
 def test_create_order_that_times_out_after_commit_is_unknown(tryton: Tryton, erp: Connector, proxy: LossyProxy) -> None:
     reference, behind = fresh(), tryton.connector(base_url=proxy.url, read_s=2)
     behind.health()
-    proxy.hold = True
-    proxy.lose.append("sale.sale.create")
+    proxy.lose("sale.sale.create", hold=True)
     with pytest.raises(OutcomeUnknown, match="may have been done"):
         behind.execute(order(reference))
     assert states(erp, reference) == ["draft"]
@@ -67,7 +66,7 @@ def test_create_order_that_times_out_after_commit_is_unknown(tryton: Tryton, erp
 def test_create_customer_with_a_lost_answer_is_unknown_and_adopted_next_time(tryton: Tryton, proxy: LossyProxy) -> None:
     code, behind = fresh("C"), tryton.connector(base_url=proxy.url)
     wanted = call("create_customer", code, external_id=code, name="Lost")
-    proxy.lose.append("party.party.create")
+    proxy.lose("party.party.create")
     with pytest.raises(OutcomeUnknown):
         behind.execute(wanted)
     assert behind.execute(wanted).created is False
@@ -76,7 +75,7 @@ def test_create_customer_with_a_lost_answer_is_unknown_and_adopted_next_time(try
 
 def test_find_with_a_lost_answer_may_be_asked_again(tryton: Tryton, proxy: LossyProxy) -> None:
     behind = tryton.connector(base_url=proxy.url)
-    proxy.lose.append("sale.sale.search_read")
+    proxy.lose("sale.sale.search_read")
     with pytest.raises(Transient):
         behind.find("create_order", reference="x")
     assert behind.find("create_order", reference="x") == []
