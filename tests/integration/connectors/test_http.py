@@ -106,7 +106,8 @@ def test_execute_tells_a_replayed_answer_from_a_new_one() -> None:
 
 @pytest.mark.parametrize(
     "said",
-    [b"", b"HTTP/1.1 201 X\r\nContent-Len", b'HTTP/1.1 201 X\r\nContent-Length: 99\r\n\r\n{"id"', b"rubbish\r\n\r\n", answer(201, b"{}"), answer(201, b""), answer(201, b"<p>"),
+    [b"", b"HTTP/1.1 201 X\r\nContent-Len", b'HTTP/1.1 201 X\r\nContent-Length: 99\r\n\r\n{"id"',
+        b'HTTP/1.1 201 X\r\nContent-Length: 99\r\n\r\n{"id": 1}', b"rubbish\r\n\r\n", answer(201, b"{}"), answer(201, b""), answer(201, b"<p>"),
      answer(201, b'{"id": null}'), answer(201, b'{"id": ""}'), answer(201, b'{"id": {"a": 1}}'), answer(302, b"", "Location: /done"), answer(500), answer(200 + 6)],
 )  # fmt: skip
 def test_execute_without_a_trustworthy_answer_is_unknown_and_sent_once(said: bytes) -> None:
