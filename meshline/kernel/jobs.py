@@ -6,9 +6,10 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import lru_cache
 from typing import Any
 
-from celery import current_app
+from celery import Celery
 from django.core.cache import cache
 from django.db import transaction
 
@@ -53,6 +54,14 @@ def _ring(task: str, at_most_every_s: float, kwargs: dict[str, Any]) -> None:
 
 def _send(task: str, kwargs: dict[str, Any]) -> None:
     try:
-        current_app.send_task(task, kwargs=kwargs, retry=False)
+        _sender().send_task(task, kwargs=kwargs, retry=False)
     except Exception as error:  # noqa: BLE001 - see _ring
         log.warning("task %s not sent, the sweeper will: %s", task, error)
+
+
+@lru_cache(maxsize=1)
+def _sender() -> Celery:
+    """Knows the broker from settings in every process; the workers' own application is made by the top layer, which web processes never import."""
+    app = Celery("doorbell", set_as_current=False)
+    app.config_from_object("django.conf:settings", namespace="CELERY")
+    return app

@@ -34,7 +34,7 @@ HEADER_PREFIX = "ce-"
 
 
 class BadEvent(Invalid):
-    """Not a CloudEvent. `context["errors"]` lists {field, message}; `source` and `event_id` what could be read of them."""
+    """Not a CloudEvent. `context["errors"]` lists {field, message}; `source`, `event_id`, `type` and `data` what could be read of them."""
 
     default_code = "bad_cloudevent"
 
@@ -43,6 +43,7 @@ class BadEvent(Invalid):
         super().__init__(f"This is not a CloudEvent 1.0: {listed}.", code=code, context={"errors": errors})
         self.source, self.event_id, self.type = (_readable(attributes, name) for name in ("source", "id", "type"))
         self.data = attributes.get("data") if isinstance(attributes, Mapping) else None
+        self.whole = attributes
 
 
 class WrongMedia(Invalid):
