@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from argparse import ArgumentParser
+from decimal import Decimal
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -102,6 +102,11 @@ def _report(command: BaseCommand, action: BulkAction, results: list[Result]) -> 
         raise CommandError(f"{len(problems)} of {len(results)} could not be done; the reasons are above.")
 
 
+def amount(value: Decimal | None) -> str | None:
+    """The plain numeral without the column's trailing zeros."""
+    return None if value is None else format(value.normalize(), "f")
+
+
 def print_json(command: BaseCommand, found: dict[str, Any]) -> None:
     """One object, the last line of standard output."""
-    command.stdout.write(jsontext.dumps(json.loads(jsontext.dumps(found))))
+    command.stdout.write(jsontext.dumps(found))

@@ -48,7 +48,7 @@ class Command(BaseCommand):
         found = [
             {
                 "id": row.public_id, "status": row.status, "run": row.run.public_id, "policy": row.policy, "rule": row.rule, "team": row.team.name,
-                "requester": row.requester, "amount": row.amount, "currency": row.currency, "customer": row.customer, "due_at": row.due_at, "message": row.message,
+                "requester": row.requester, "amount": acting.amount(row.amount), "currency": row.currency, "customer": row.customer, "due_at": row.due_at, "message": row.message,
             }
             for row in rows.iterator(chunk_size=500)
         ]  # fmt: skip

@@ -70,7 +70,7 @@ class Command(BaseCommand):
         found = [
             {
                 "id": row.public_id, "status": row.status, "subject": row.subject, "class": row.exception_class, "reason": row.reason, "flow": row.flow,
-                "queue": row.queue.name, "owner": row.owner.username if row.owner else None, "amount": row.amount, "currency": row.currency,
+                "queue": row.queue.name, "owner": row.owner.username if row.owner else None, "amount": acting.amount(row.amount), "currency": row.currency,
                 "customer": row.customer, "due_at": row.due_at, "times_seen": row.times_seen, "message": row.message,
             }
             for row in rows.iterator(chunk_size=500)

@@ -36,7 +36,8 @@ def _fails(*words: str) -> tuple[str, dict[str, Any]]:
 def test_approvals_grant_all_of_a_policy() -> None:
     bob = people.bob()
     approval = make.approval(bob)
-    assert _run("approvals", "list")["approvals"][0]["id"] == approval.public_id
+    [listed] = _run("approvals", "list")["approvals"]
+    assert (listed["id"], listed["amount"], listed["currency"]) == (approval.public_id, "100", "EUR")
     found = _run(
         "approvals", "grant", "--policy", "discounts", "--all", "--by", bob.username, "--reason", "Quarter end."
     )
