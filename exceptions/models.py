@@ -66,6 +66,7 @@ class Ticket(models.Model):
             models.Index(fields=["owner", "due_at"], condition=Q(status__in=LIVE), name="ticket_live_by_owner"),  # reader: "Mine"
             models.Index(fields=["-opened_at"], name="ticket_newest"),  # reader: API list
             models.Index(fields=["canonical_key"], name="ticket_by_key"),  # reader: trace
+            models.Index(fields=["reason", "flow", "-opened_at"], name="ticket_similar"),  # reader: similar tickets
         ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -18,6 +19,7 @@ from ownership.models import User
 from syncflows.engine.models import LineageFact, Step
 
 SIMILAR_SHOWN = 5
+SIMILAR_COUNTED = 1000
 SIMILAR_WITHIN = timedelta(days=90)
 
 
@@ -141,15 +143,16 @@ def detail(public_id: str) -> TicketDetail:
 
 
 def similar(found: Ticket) -> Similar:
-    """Two queries, over the last 90 days."""
+    """Two queries over at most the newest 1,000 of the last 90 days, however many there are."""
     since = timezone.now() - SIMILAR_WITHIN
     rows = Ticket.objects.filter(
-        exception_class=found.exception_class, reason=found.reason, flow=found.flow, opened_at__gte=since
-    ).exclude(pk=found.pk)
-    endings = dict(rows.values_list("resolution").annotate(number=Count("pk")).order_by("-number", "resolution"))
+        reason=found.reason, flow=found.flow, exception_class=found.exception_class, opened_at__gte=since
+    )
+    rows = rows.exclude(pk=found.pk).order_by("-opened_at")
+    endings = Counter(rows.values_list("resolution", flat=True)[:SIMILAR_COUNTED])
     still_open = endings.pop("", 0)
-    newest = list(rows.select_related("owner").defer("context").order_by("-opened_at")[:SIMILAR_SHOWN])
-    return Similar(newest, {str(Resolution(name).label): number for name, number in endings.items()}, still_open)
+    newest = list(rows.select_related("owner").defer("context")[:SIMILAR_SHOWN])
+    return Similar(newest, {str(Resolution(name).label): number for name, number in endings.most_common()}, still_open)
 
 
 def neighbours(queryset: QuerySet[Ticket], found: Ticket, *, ordering: tuple[str, ...] = BY_CLOCK) -> tuple[str, str]:
