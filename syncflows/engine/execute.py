@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
 
@@ -30,6 +30,7 @@ from syncflows.governance.catalog import Catalog, Versioned
 from syncflows.governance.enums import Kind
 from syncflows.governance.schemas.systems import Retry
 
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)  # what is looked for before the first write has settled long since
 SAFE_TO_REPEAT = (Guard.IDEMPOTENCY_KEY, Guard.UPSERT)
 
 
@@ -124,6 +125,9 @@ def _job(carry: Carry, step: Step, catalog: Catalog) -> Job | None:
     sent_at = _unanswered(step, last)
     if sent_at is not None and guard not in SAFE_TO_REPEAT:
         return _probe(carry, step, system, connector, guard, last, sent_at)
+    if _looks_first(carry, step, last):
+        first = last or WriteAttempt(step=step, number=1, lease_owner=carry.run.lease_owner, intended_at=timezone.now())
+        return Job(carry, step, Action.PROBE, system, connector, guard, first, sent_at=LONG_AGO)
     if plans.is_late(step):
         assert carry.scope is not None
         plans.complete(step, spec_of(carry, step), carry.scope, answers_of(carry))
@@ -153,6 +157,12 @@ def _unanswered(step: Step, last: WriteAttempt | None) -> datetime | None:
     if last is not None and last.status in (AttemptStatus.SENT, AttemptStatus.UNKNOWN):
         return last.sent_at
     return step.sent_before if last is None else None
+
+
+def _looks_first(carry: Carry, step: Step, last: WriteAttempt | None) -> bool:
+    """Whether the document may be there from before us, and nobody has looked yet."""
+    spec = spec_of(carry, step)
+    return spec.look_first and step.operation == spec.operation and (last is None or last.status == AttemptStatus.INTENDED)
 
 
 def _guard(connector: Connector, step: Step) -> Guard:
