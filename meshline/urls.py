@@ -7,6 +7,8 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/v1/", include("meshline.api_urls")),
     path("", include("meshline.console.urls")),
+    path("", include("syncflows.engine.page_urls")),
+    path("", include("syncflows.engine.urls")),
 ]
 
 handler400 = "meshline.console.views_errors.bad_request"

@@ -32,6 +32,16 @@ class SystemState(TextChoices):
     PAUSED = "paused", "Paused by a person"
 
 
+class GapKind(TextChoices):
+    """Where ownership has a hole."""
+
+    NO_OWNER = "no_owner", "No owner"
+    OWNER_GONE = "owner_gone", "Owner has left"
+    OWNER_AWAY = "owner_away", "Owner away, no delegate"
+    EMPTY_TEAM = "empty_team", "Team without members"
+    NO_ON_CALL = "no_on_call", "No on-call"
+
+
 class Scope(TextChoices):
     """What an API token may do."""
 

@@ -3,9 +3,19 @@
 from django.contrib.auth import views as auth_views
 from django.urls import path
 
+from meshline.console import views
 from meshline.console.views_styleguide import styleguide
 
 urlpatterns = [
+    path("", views.overview, name="overview"),
+    path("ownership/", views.ownership, name="ownership"),
+    path("ownership/matrix.csv", views.ownership_csv, name="ownership-csv"),
+    path("profile/", views.profile, name="profile"),
+    path(
+        "profile/password/",
+        auth_views.PasswordChangeView.as_view(template_name="console/password_change.html", success_url="/profile/"),
+        name="password-change",
+    ),
     path("login/", auth_views.LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("styleguide/", styleguide, name="styleguide"),
     path("logout/", auth_views.LogoutView.as_view(), name="logout"),

@@ -78,7 +78,7 @@ def list_timeline() -> list[dict[str, Any]]:
         {"at": now - timedelta(seconds=90), "title": "Quote approved in CRM", "detail": "event evt_41QX · contract crm.quote 2.3.0", "url": "#", "link_label": "explain"},
         {"at": now - timedelta(seconds=89), "title": "Customer resolved", "detail": f"{RIGHT_TO_LEFT} = C-1187 by VAT id"},
         {"at": now - timedelta(seconds=88), "title": "Policy discount-cap 4 asked for approval", "detail": "18.00 % > 10.00 % (tier Silver)", "state": "waiting", "url": "#", "link_label": "why?"},
-        {"at": now - timedelta(seconds=80), "title": "ERP refused the order", "detail": HOSTILE, "state": "failed"},
+        {"at": now - timedelta(seconds=80), "title": "ERP refused the order", "detail": HOSTILE, "state": "failed", "data": {"status": 409, "said": HOSTILE}},
         {"at_label": "now", "title": "Retrying", "detail": "third of five tries", "state": "running"},
         {"at_label": "next", "title": "Stage invoice, tell CRM", "state": "next"},
     ]  # fmt: skip

@@ -28,6 +28,9 @@ _TONES: dict[str, Tone] = {
     "unknown": Tone.ORANGE, "quarantined": Tone.ORANGE, "ticketed": Tone.ORANGE, "differs": Tone.ORANGE,
     "missing_in_target": Tone.RED, "missing_in_source": Tone.ORANGE,
     "ignored": Tone.NEUTRAL, "superseded": Tone.NEUTRAL, "cancelled": Tone.NEUTRAL, "skipped": Tone.NEUTRAL,
+    # systems
+    "up": Tone.GREEN, "degraded": Tone.YELLOW, "down": Tone.RED, "paused": Tone.PURPLE,
+    "not_sent": Tone.NEUTRAL, "planned": Tone.NEUTRAL, "accepted": Tone.GREEN, "unrouted": Tone.NEUTRAL, "released": Tone.BLUE, "retired": Tone.NEUTRAL,
     # severities
     "soft": Tone.YELLOW, "hard": Tone.RED,
 }  # fmt: skip

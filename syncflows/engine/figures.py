@@ -30,7 +30,7 @@ class Percentile(Aggregate):
 
     def __init__(self, share: float, expression: models.Expression, **extra: object) -> None:
         super().__init__(expression, **extra)
-        self.extra["template"] = f"percentile_cont({float(share)}) WITHIN GROUP (ORDER BY %(expressions)s) %(filter)s"
+        self.extra["template"] = f"percentile_cont({float(share)}) WITHIN GROUP (ORDER BY %(expressions)s)"
 
 
 @dataclass(frozen=True)

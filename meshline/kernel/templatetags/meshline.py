@@ -5,6 +5,7 @@ Every tag escapes what it is given: hostile input is shown as the text it is.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -158,6 +159,12 @@ def diff_value(value: Any) -> str:
 def tone(value: Any) -> str:
     """The tone of a word, for use in a class name."""
     return tone_for(str(value)).value
+
+
+@register.filter
+def percent(share: float) -> str:
+    """A share as '97.4 %'; 100 % only for all of them."""
+    return f"{math.floor(share * 1000) / 10:g} %"
 
 
 @register.inclusion_tag("partials/field.html")
