@@ -24,7 +24,7 @@ class Demo:
 
     @property
     def definitions(self) -> Path:
-        return self.root / "docs" / "examples" / "demo-company"
+        return self.root / "docs" / "examples" / "demo"
 
     @property
     def url(self) -> str:
@@ -60,14 +60,14 @@ def parts(demo: Demo) -> tuple[Part, ...]:
 
 def environment(demo: Demo) -> dict[str, str]:
     """Returns the environment of every part: the sample definitions name these variables."""
-    systems = {f"SANDBOX_{name.upper()}_URL": f"{demo.sandbox_url}/{name}" for name in ("crm", "erp", "desk")}
-    tokens = {f"SANDBOX_{name.upper()}_TOKEN": f"{name}-demo-token" for name in ("crm", "erp", "desk")}
+    systems = {f"MESHLINE_SANDBOX_{name.upper()}_URL": f"{demo.sandbox_url}/{name}" for name in ("crm", "erp", "desk")}
+    tokens = {f"MESHLINE_SANDBOX_{name.upper()}_TOKEN": f"{name}-demo-token" for name in ("crm", "erp", "desk")}
     own = {
         "DJANGO_SETTINGS_MODULE": "meshline.settings",
         "MESHLINE_DEMO": "true",
         "MESHLINE_DEMO_WEBHOOK_URL": f"{demo.url}/ingest/crm/",
         "SANDBOX_URL": demo.sandbox_url,
-        "SANDBOX_CRM_WEBHOOK_SECRET": _webhook_secret(demo.folder / "webhook_secret"),
+        "MESHLINE_SANDBOX_CRM_WEBHOOK_SECRET": _webhook_secret(demo.folder / "webhook_secret"),
         "PYTHONUNBUFFERED": "1",
     }
     return {**os.environ, **systems, **tokens, **own}

@@ -79,9 +79,9 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     environ = os.environ
-    crm_token, erp_token = environ["SANDBOX_CRM_TOKEN"], environ["SANDBOX_ERP_TOKEN"]
+    crm_token, erp_token = environ["MESHLINE_SANDBOX_CRM_TOKEN"], environ["MESHLINE_SANDBOX_ERP_TOKEN"]
     with Sandbox(url=environ["SANDBOX_URL"], crm_token=crm_token, erp_token=erp_token) as sandbox:
-        hook_url, secret = environ["MESHLINE_DEMO_WEBHOOK_URL"], environ["SANDBOX_CRM_WEBHOOK_SECRET"]
+        hook_url, secret = environ["MESHLINE_DEMO_WEBHOOK_URL"], environ["MESHLINE_SANDBOX_CRM_WEBHOOK_SECRET"]
         sandbox.subscribe(url=hook_url, secret=secret, note=options.folder / "webhook_id")
         sandbox.seed()
         run(sandbox, stopping=stopping, seed=options.seed)

@@ -16,8 +16,8 @@ def test_environment_names_the_systems_and_keeps_one_private_secret(tmp_path: Pa
     demo = Demo(root=tmp_path, port=8123, sandbox_port=8124)
     demo.folder.mkdir(parents=True)
     environment = plan.environment(demo)
-    assert environment["SANDBOX_ERP_URL"] == "http://127.0.0.1:8124/erp"
+    assert environment["MESHLINE_SANDBOX_ERP_URL"] == "http://127.0.0.1:8124/erp"
     assert environment["MESHLINE_DEMO_WEBHOOK_URL"] == "http://127.0.0.1:8123/ingest/crm/"
-    assert environment["SANDBOX_CRM_WEBHOOK_SECRET"].startswith("whsec_")
+    assert environment["MESHLINE_SANDBOX_CRM_WEBHOOK_SECRET"].startswith("whsec_")
     assert plan.environment(demo) == environment
     assert (demo.folder / "webhook_secret").stat().st_mode & 0o777 == 0o600
