@@ -138,7 +138,7 @@ SANDBOX: dict[str, Any] = {
         "get_order": {"method": "GET", "path": "/orders/{external_id}"},
     },
 }
-FAULTS = {
+FAULTS: dict[Fault, dict[str, Any]] = {
     Fault.TIMEOUT_AFTER_COMMIT: {"kind": "timeout_after_commit", "params": {"hang_s": 1}},
     Fault.CUT_BEFORE_COMMIT: {"kind": "cut_before_commit"},
     Fault.CUT_AFTER_COMMIT: {"kind": "cut_after_commit"},
