@@ -8,7 +8,7 @@ from rest_framework import serializers
 
 from exceptions.enums import ApprovalStatus, Decision, EntryKind, Resolution, TicketStatus
 from exceptions.models import Ticket
-from meshline.kernel.api.fields import Amount, Json, Time
+from meshline.kernel.api.fields import Amount, Json, JsonObject, Time
 from syncflows.engine.api_shapes import FactOutput, StepOutput
 from syncflows.enums import ExceptionClass, Severity
 from syncflows.governance.api_shapes import PersonOutput, TeamOutput
@@ -162,7 +162,7 @@ class ReplayInput(ReasonInput):
 class FixInput(ReplayInput):
     """With `dry_run` (or `?preview=1`) nothing is written, and a reason is not needed."""
 
-    payload = serializers.JSONField(help_text="the whole corrected payload, an object")
+    payload = JsonObject(help_text="the whole corrected payload, an object")
     reason = serializers.CharField(
         max_length=5000, required=False, allow_blank=True, help_text="one sentence; needed unless it is a dry run"
     )

@@ -26,5 +26,5 @@ def allowed(check: Check, *args: Any, **kwargs: Any) -> bool:
     return not reason_against(check, *args, **kwargs)
 
 
-def deny(message: str, **context: Any) -> None:
-    raise NotAllowed(message, context=context)
+def deny(message: str, *, code: str | None = None, **context: Any) -> None:
+    raise NotAllowed(message, code=code, context=context)

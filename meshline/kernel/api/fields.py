@@ -45,6 +45,14 @@ class Json(serializers.JSONField):
     """JSON as it is stored; exact numbers are strings."""
 
 
+@extend_schema_field({"type": "object", "additionalProperties": True})
+class JsonObject(serializers.Field):  # type: ignore[type-arg]
+    """A JSON object as it was sent, with exact numbers. The service says what it must hold."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        return data
+
+
 def amount(value: Any, currency: str) -> dict[str, str] | None:
     """Money as the API writes it, with at least the currency's own places."""
     if value is None:

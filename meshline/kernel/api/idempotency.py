@@ -35,6 +35,14 @@ SWEPT_AT_ONCE = 50
 KEY = re.compile(r'"[\x21\x23-\x7e ]{1,255}"|[\x21\x23-\x7e]{1,255}')
 JSON = "application/json"
 
+
+class LengthRequired(Invalid):
+    """A body in chunks has no length, so Django does not read it, and one key could stand for two bodies."""
+
+    default_code = "length_required"
+    http_status = 411
+
+
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 
@@ -150,8 +158,13 @@ def _key(header: str) -> str:
 
 
 def _fingerprint(request: Request) -> str:
+    """Of method, address, body, and the headers that are content (CloudEvents in binary mode has its attributes there)."""
     raw = request._request
-    return hashlib.sha256(b"\n".join([(raw.method or "").encode(), raw.get_full_path().encode(), raw.body])).hexdigest()
+    if "chunked" in raw.headers.get("Transfer-Encoding", "").lower():
+        raise LengthRequired(f"A request with an {HEADER} needs a Content-Length: send its body whole, not in chunks.")
+    content = sorted((name.lower(), value) for name, value in raw.headers.items() if name.lower().startswith("ce-"))
+    parts = [raw.method, raw.get_full_path(), raw.headers.get("Content-Type", ""), repr(content)]
+    return hashlib.sha256("\n".join(str(part) for part in parts).encode() + b"\n" + raw.body).hexdigest()
 
 
 def _sweep() -> None:
