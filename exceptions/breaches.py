@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from exceptions import timeline
 from exceptions.enums import LIVE, EntryKind
@@ -15,32 +16,29 @@ from ownership import owners
 from ownership.models import User
 
 CLOCKS = actors.system("clocks")
-BATCH = 200
 
 
 def watch(now: datetime) -> int:
     """Escalate every live ticket whose clock ran out by `now` (aware UTC): the queue's on-call takes it, then triage's.
 
-    Returns how many. Idempotent: on the ticket, while its clock is the same. Locks: the tickets, skipping those in other hands.
+    Returns how many. Idempotent: on the ticket, while its clock is the same. Locks: one ticket at a time, its run before it, as
+    everybody does; a transaction over many would hold the audit chain while it waits for one that the engine has.
     """
-    done = 0
-    while True:
-        found = _batch(now)
-        done += found
-        if found < BATCH:
-            return done
+    return sum(_watch_one(ticket, now) for ticket in _late(now))
 
 
-def _batch(now: datetime) -> int:
+def _late(now: datetime) -> QuerySet[Ticket]:
+    rows = Ticket.objects.filter(status__in=LIVE, due_at__lte=now, breached_at=None).order_by("due_at", "pk")
+    return rows.only("public_id", "run_id")
+
+
+def _watch_one(ticket: Ticket, now: datetime) -> bool:
     with transaction.atomic():
-        rows = Ticket.objects.select_for_update(of=("self",), skip_locked=True).select_related(
-            "queue__on_call__delegate", "owner"
-        )
-        late = list(rows.filter(status__in=LIVE, due_at__lte=now, breached_at=None).order_by("due_at", "pk")[:BATCH])
-        last_resort = owners.triage().person if late else None
-        for ticket in late:
-            _escalate(ticket, now, last_resort)
-    return len(late)
+        found = timeline.lock(ticket)
+        late = found.status in LIVE and found.due_at <= now and found.breached_at is None
+        if late:
+            _escalate(found, now, owners.triage().person)
+    return late
 
 
 def _escalate(ticket: Ticket, now: datetime, last_resort: User | None) -> None:

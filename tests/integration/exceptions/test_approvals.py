@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from django.db import connections
 
-from exceptions import approvals, fixing, tickets
+from exceptions import approvals, breaches, fixing, tickets
 from exceptions.enums import ApprovalStatus, EntryKind, Resolution, TicketStatus
-from exceptions.models import Approval, Ticket
+from exceptions.models import Approval, Ticket, TicketEntry
 from meshline.audit.models import AuditEvent
 from meshline.kernel import actors
 from meshline.kernel.errors import Conflict, Invalid, MeshlineError, NotAllowed
@@ -260,6 +260,15 @@ def test_open_all_from_two_workers_at_once_opens_one_ticket_per_record() -> None
     assert outcomes == ["done", "done"]
     assert Ticket.objects.count() == 20
     assert set(Ticket.objects.values_list("times_seen", flat=True)) == {2}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_watchers_at_once_escalate_once() -> None:
+    found = [make.ticket() for _ in range(5)]
+    late = max(ticket.due_at for ticket in found)
+    outcomes = _at_once(lambda: breaches.watch(late), lambda: breaches.watch(late))
+    assert outcomes == ["done", "done"]
+    assert TicketEntry.objects.filter(kind=EntryKind.ESCALATED).count() == 5
 
 
 def _at_once(*acts: Any) -> list[str]:

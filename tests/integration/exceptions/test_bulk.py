@@ -64,7 +64,7 @@ def test_perform_decides_what_it_may_and_reports_the_rest() -> None:
         progress=lambda done, of: told.append((done, of)),
     )
     assert [result.done for result in results] == [True, True, True, False]
-    assert results[-1].code == "not_allowed"
+    assert results[-1].code == "four_eyes"
     assert told[-1] == (4, 4)
     assert set(Run.objects.filter(pk__in=[run.pk for run in granted]).values_list("status", flat=True)) == {
         RunStatus.PENDING
