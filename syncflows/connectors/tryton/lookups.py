@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable
+from dataclasses import dataclass
 from typing import Any
 
 from syncflows.connectors.errors import NotFound
@@ -14,6 +15,14 @@ from syncflows.connectors.tryton.documents import refuse
 from syncflows.connectors.tryton.rpc import Rpc
 
 ENTRIES_MAX = 20_000
+
+
+@dataclass(frozen=True)
+class Customer:
+    """A party's row, and whether taxes of its lines follow a rule of its own."""
+
+    id: int
+    has_tax_rule: bool
 
 
 class Lookups:
@@ -41,35 +50,36 @@ class Lookups:
     def product(self, sku: str, *, field: str) -> int:
         return self._id("product.product", "code", sku, field=field, code="unknown_product")
 
-    def customer(self, code: str) -> int:
+    def customer(self, code: str) -> Customer:
         """Raises NotFound."""
-        found = self._remembered(("party", code), lambda: self._search("party.party", [["code", "=", code]]))
+        found: Customer | None = self._remembered(("party", code), lambda: self._ask_customer(code))
         if found is None:
             raise NotFound(
                 f"Tryton has no customer with the code {code!r}. Send the customer first, or correct the code there.",
                 code="unknown_customer",
                 context={"details": [{"field": "customer_id", "message": f"no party with the code {code!r}"}]},
             )
-        return int(found)
+        return found
 
     def sale_defaults(self, party: int) -> dict[str, Any]:
         """What Tryton's own form fills in for this customer: addresses, payment term, price list, warehouse, methods."""
         return dict(self._remembered(("sale", party), lambda: self._ask_sale(party)))
 
-    def line_defaults(self, product: int, *, party: int, sale: dict[str, Any], quantity: float) -> dict[str, Any]:
+    def line_defaults(self, product: int, *, sale: dict[str, Any], quantity: float) -> dict[str, Any]:
         """Unit, price and taxes as Tryton's own form gives them."""
         row = {"type": "line", "product": product, "quantity": quantity, "sale": sale}
         changed = _values(self._rpc.read("model.sale.line.on_change", row, ["product", "quantity"]))
         taxes = [tax["id"] for _, tax in (changed.get("taxes") or {}).get("add", [])]
         return {"unit": changed.get("unit"), "unit_price": changed.get("unit_price"), "taxes": taxes}
 
-    def unpriced_line_defaults(self, product: int, *, party: int, sale: dict[str, Any]) -> dict[str, Any]:
-        """Unit and taxes for a line whose price we bring; they do not hang on the quantity, so they can be remembered."""
-        return dict(
-            self._remembered(
-                ("line", product, party), lambda: self.line_defaults(product, party=party, sale=sale, quantity=1.0)
-            )
-        )
+    def unpriced_line_defaults(self, product: int, *, customer: Customer, sale: dict[str, Any]) -> dict[str, Any]:
+        """Unit and taxes for a line whose price we bring. They do not hang on the quantity, and on the customer only if it has a tax rule."""
+        key = ("line", product, customer.id if customer.has_tax_rule else None)
+        return dict(self._remembered(key, lambda: self.line_defaults(product, sale=sale, quantity=1.0)))
+
+    def _ask_customer(self, code: str) -> Customer | None:
+        found = self._rpc.search("party.party", [["code", "=", code]], ["customer_tax_rule"], limit=1)
+        return Customer(found[0]["id"], bool(found[0]["customer_tax_rule"])) if found else None
 
     def _ask_sale(self, party: int) -> dict[str, Any]:
         company = self._rpc.session().context.get("company")

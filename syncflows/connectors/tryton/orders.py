@@ -15,7 +15,7 @@ from functools import partial
 from syncflows.connectors.errors import Accounting, ConnectorError, OutcomeUnknown, Rejected
 from syncflows.connectors.protocol import JSON, Answer, Call
 from syncflows.connectors.tryton import coding, documents, sales
-from syncflows.connectors.tryton.lookups import Lookups
+from syncflows.connectors.tryton.lookups import Customer, Lookups
 from syncflows.connectors.tryton.rpc import Rpc, correlated
 from syncflows.connectors.tryton.sales import FINISHED, State
 
@@ -52,13 +52,16 @@ def prepare(rpc: Rpc, lookups: Lookups, call: Call) -> Placement:
             f"external_id {wanted.external_id!r} must be the step's reference {call.reference!r}.",
             code="bad_document",
         )
-    party = lookups.customer(wanted.customer_id)
+    customer = lookups.customer(wanted.customer_id)
     values = (
-        lookups.sale_defaults(party)
+        lookups.sale_defaults(customer.id)
         | {"reference": wanted.external_id, "currency": lookups.currency(wanted.currency)}
         | _header(lookups, wanted)
     )
-    rows = [_row(lookups, line, number=number, header=values) for number, line in enumerate(wanted.lines)]
+    rows = [
+        _row(lookups, line, place=f"lines[{number}]", customer=customer, header=values)
+        for number, line in enumerate(wanted.lines)
+    ]
     return Placement(wanted=wanted, values=values | {"lines": [["create", rows]]}, correlation=call.correlation)
 
 
@@ -93,8 +96,7 @@ def _header(lookups: Lookups, wanted: documents.Order) -> JSON:
     return {name: value for name, value in given.items() if value is not None}
 
 
-def _row(lookups: Lookups, line: documents.OrderLine, *, number: int, header: JSON) -> JSON:
-    place = f"lines[{number}]"
+def _row(lookups: Lookups, line: documents.OrderLine, *, place: str, customer: Customer, header: JSON) -> JSON:
     product, quantity = (
         lookups.product(line.sku, field=f"{place}.sku"),
         coding.quantity(line.quantity, field=f"{place}.quantity"),
@@ -104,11 +106,11 @@ def _row(lookups: Lookups, line: documents.OrderLine, *, number: int, header: JS
         for name in ("party", "invoice_party", "company", "currency", "price_list", "warehouse", "sale_date")
     }
     if line.unit_price is not None:
-        defaults = lookups.unpriced_line_defaults(product, party=header["party"], sale=sale) | {
+        defaults = lookups.unpriced_line_defaults(product, customer=customer, sale=sale) | {
             "unit_price": line.unit_price
         }
     else:
-        defaults = lookups.line_defaults(product, party=header["party"], sale=sale, quantity=quantity)
+        defaults = lookups.line_defaults(product, sale=sale, quantity=quantity)
     row = {
         "type": "line",
         "product": product,

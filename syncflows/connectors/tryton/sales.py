@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
@@ -116,8 +117,23 @@ def document(item: dict[str, Any]) -> JSON:
         "invoices": [
             {"number": invoice["number"] or "", "state": invoice["state"]} for invoice in item.get("invoices.") or []
         ],
+        "lines_total": _lines_total(item),
         "lines": [_line(line) for line in item.get("lines.") or [] if line["type"] == "line"],
     }
+
+
+def _lines_total(item: dict[str, Any]) -> str:
+    """Tryton keeps a processed sale's amounts as they were; a line that somebody alters later shows only here."""
+    return coding.numeral(
+        sum(
+            (
+                line["amount"]
+                for line in item.get("lines.") or []
+                if line["type"] == "line" and line["amount"] is not None
+            ),
+            Decimal(0),
+        )
+    )
 
 
 def _line(line: dict[str, Any]) -> JSON:

@@ -333,6 +333,14 @@ def test_list_window_sees_exactly_the_days_of_the_window_page_after_page(erp: Co
     paged.close()
 
 
+def test_lines_total_shows_a_line_altered_after_processing(erp: Connector, clerk: Rpc) -> None:
+    found = erp.execute(order(fresh())).document
+    (line_id,) = (item["id"] for item in clerk.search("sale.line", [["sale", "=", found["id"]]], ["id"]))
+    clerk.write("model.sale.line.write", [line_id], {"unit_price": Decimal("49.00")})
+    after = erp.get("create_order", external_id=found["number"])
+    assert (found["lines_total"], after["lines_total"], after["untaxed_amount"]) == ("99.00", "98.00", "99.00")
+
+
 def test_get_of_what_is_not_there_is_not_found(erp: Connector) -> None:
     for operation in ("create_order", "create_customer", "create_product", "post_invoice"):
         with pytest.raises(NotFound):
