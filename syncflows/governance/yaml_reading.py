@@ -7,7 +7,7 @@ something else, the scalar is a problem whose remedy is a pair of quotes. Must n
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -133,7 +133,7 @@ class _Reader:
         if isinstance(node, yaml.SequenceNode):
             self._refuse_tag(node, path, "tag:yaml.org,2002:seq")
             return [self.value(item, (*path, index)) for index, item in enumerate(node.value)]
-        return self._checked(node, path, lambda: scalar(node))
+        return self._scalar(node, path)
 
     def _mapping(self, node: yaml.MappingNode, path: PathParts) -> dict[str, Any]:
         self._refuse_tag(node, path, "tag:yaml.org,2002:map")
@@ -164,15 +164,15 @@ class _Reader:
                 "Write the fields out.",
             )
             return None
-        key = self._checked(node, path, lambda: scalar(node))
+        key = self._scalar(node, path)
         if not isinstance(key, str):
             self.flaw(node, path, f"the key `{node.value}` is not a text", f'Put it in quotes: "{node.value}".')
             return str(node.value)
         return key
 
-    def _checked(self, node: yaml.Node, path: PathParts, read: Callable[[], Any]) -> Any:
+    def _scalar(self, node: yaml.ScalarNode, path: PathParts) -> Any:
         try:
-            return read()
+            return scalar(node)
         except Surprise as surprise:
             self.flaw(node, path, surprise.message, surprise.remedy)
             return str(node.value)

@@ -51,7 +51,13 @@ def ordered(value: Any) -> Any:
 @cache
 def _ranks() -> dict[str, int]:
     names: dict[str, int] = {}
-    for model in (documents.Document, documents.Metadata, *SPECS.values(), *base.Strict.__subclasses__()):
+    models: list[type[BaseModel]] = [
+        documents.Document,
+        documents.Metadata,
+        *SPECS.values(),
+        *base.Strict.__subclasses__(),
+    ]
+    for model in models:
         for name in _field_names(model):
             names.setdefault(name, len(names))
     return names

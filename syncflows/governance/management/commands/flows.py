@@ -28,7 +28,7 @@ Result = tuple[Outcome, str]
 
 class Command(BaseCommand):
     help = "Apply, compare and export definitions (YAML). Prose goes to standard error, one JSON object to the last line of standard output."
-    requires_system_checks: Sequence[str] = []
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True, metavar="apply | diff | export | schemas")
@@ -57,7 +57,7 @@ class Command(BaseCommand):
             outcome, refusal = _failed(getattr(error, "message", str(error)))
         except (OperationalError, ProgrammingError) as error:
             outcome, refusal = _failed(
-                f"The database cannot be used: {str(error).strip()} Start it, or run manage.py migrate."
+                f"The database cannot be used: {str(error).strip().rstrip('.')}. Start it, or run manage.py migrate."
             )
         self.stdout.write(json.dumps(outcome, ensure_ascii=False))
         if refusal:
