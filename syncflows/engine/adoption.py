@@ -18,6 +18,10 @@ from syncflows.enums import ExceptionClass
 from syncflows.governance.schemas.flows import Step as StepSpec
 
 OTHER_IS_BUSY_S = 3
+CONTENT = (
+    "name", "system", "operation", "status", "reference", "idempotency_key", "owns_write", "document", "document_fingerprint", "external_id", "answer",
+    "done_at", "sent_before",
+)  # fmt: skip
 
 
 def settle(carries: Sequence[Carry]) -> None:
@@ -50,11 +54,13 @@ def refuse_changed(carry: Carry, step: Step, *, wanted: Step, other: str) -> Non
 
 
 def _settled(carry: Carry, planned: Step, own: Step | None, owners: dict[str, Step], fresh: list[Step]) -> Step:
-    if own is not None:
+    if own is not None and (own.owns_write or own.status == StepStatus.DONE):
         return _own(carry, planned, own)
     owner = owners.get(planned.idempotency_key)
     if owner is not None:
         _beside(carry, planned, owner)
+    if own is not None:
+        return become(own, planned)
     fresh.append(planned)
     return planned
 
@@ -75,10 +81,8 @@ def _own(carry: Carry, planned: Step, own: Step) -> Step:
 
 def become(own: Step, planned: Step) -> Step:
     """Give a row the content of the planned step, and save it."""
-    for name in ("name", "system", "operation", "reference", "idempotency_key", "document", "document_fingerprint", "external_id"):
+    for name in CONTENT:
         setattr(own, name, getattr(planned, name))
-    own.status = StepStatus.PLANNED
-    own.done_at = None
     own.save()
     return own
 

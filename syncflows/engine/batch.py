@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from meshline.kernel import transitions
@@ -36,13 +36,21 @@ def work(*, limit: int | None = None) -> int:
     lease = claims.claim(limit=limit or settings.MESHLINE_BATCH_SIZE)
     if not lease.run_ids:
         return 0
-    with claims.kept_alive(lease):
-        catalog, board = definitions.current(), health.board()
-        carries = loading.load(lease, catalog)
-        _decide(carries, catalog)
-        _in_bulk_or_singly(carries, lambda some: _store(lease, some))
-        _waves(lease, carries, catalog, board)
+    try:
+        with claims.kept_alive(lease):
+            _carry(lease)
+    except DatabaseError:
+        log.exception("a batch of %d was broken off; its runs are given back and carried on", len(lease.run_ids))
+        claims.give_back(lease)
     return len(lease.run_ids)
+
+
+def _carry(lease: Lease) -> None:
+    catalog, board = definitions.current(), health.board()
+    carries = loading.load(lease, catalog)
+    _decide(carries, catalog)
+    _in_bulk_or_singly(carries, lambda some: _store(lease, some))
+    _waves(lease, carries, catalog, board)
 
 
 def _decide(carries: Sequence[Carry], catalog: Catalog) -> None:

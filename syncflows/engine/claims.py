@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
+from django.db.models import F
 from django.utils import timezone
 
 from meshline.kernel import transitions
@@ -27,9 +28,9 @@ from syncflows.engine.models import Run
 
 log = logging.getLogger(__name__)
 
-# The first due run of each lane, unless one of the lane is running: by priority, then by how long it has been due.
+# Up to a batch of due runs, the first of each lane, unless one of the lane is running: by priority, then by how long it has been due.
 CLAIMABLE = """
-SELECT r.id FROM engine_run r
+SELECT r.id, r.priority FROM engine_run r
 WHERE r.status IN ('pending', 'retrying') AND r.due_at <= %s
   AND NOT EXISTS (
     SELECT 1 FROM engine_run o
@@ -57,7 +58,7 @@ def claim(*, limit: int) -> Lease:
             ids = _claimable(limit)
             transitions.move_many(
                 Run.objects.filter(pk__in=ids), machine=RUN, expected=DUE, to=RunStatus.RUNNING, lease_owner=token, lease_until=_end(),
-                updated_at=timezone.now(),
+                tries=F("tries") + 1, updated_at=timezone.now(),
             )  # fmt: skip
         return Lease(token, tuple(ids))
     except IntegrityError:
@@ -84,6 +85,14 @@ def kept_alive(lease: Lease) -> Iterator[None]:
         beat.join()
 
 
+def give_back(lease: Lease) -> int:
+    """Return what a lease still holds to the due ones, when its worker could not go on; the count."""
+    held = Run.objects.filter(pk__in=lease.run_ids, lease_owner=lease.token)
+    return transitions.move_many(
+        held, machine=RUN, expected=[RunStatus.RUNNING], to=RunStatus.PENDING, lease_owner="", lease_until=None, due_at=timezone.now()
+    )
+
+
 def give_back_expired() -> int:
     """Return runs whose worker is dead to the due ones; the count. Their sent writes are probed before anything is sent again."""
     with transaction.atomic():
@@ -99,16 +108,25 @@ def give_back_expired() -> int:
 def _claimable(limit: int) -> list[int]:
     with connection.cursor() as cursor:
         cursor.execute(CLAIMABLE, [timezone.now(), limit])
-        return [row[0] for row in cursor.fetchall()]
+        rows = cursor.fetchall()
+    # One priority a batch: what comes first (master data) is done before what may build on it is even looked at.
+    return [pk for pk, priority in rows if priority == rows[0][1]]
 
 
 def _beat(lease: Lease, stop: threading.Event) -> None:
     while not stop.wait(settings.MESHLINE_LEASE_S / 3):
         try:
-            Run.objects.filter(pk__in=lease.run_ids, lease_owner=lease.token, status=RunStatus.RUNNING).update(lease_until=_end())
+            _extend(lease)
         except Exception as error:  # noqa: BLE001 - a heart must not stop at one failed beat; the lease ends by itself if it never succeeds
             log.warning("heartbeat failed: %s", error)
     connection.close()
+
+
+def _extend(lease: Lease) -> None:
+    """Rows that the batch itself is writing at this moment are left to the next beat: waiting for them could deadlock with it."""
+    with transaction.atomic():
+        mine = Run.objects.select_for_update(of=("self",), skip_locked=True).filter(pk__in=lease.run_ids, lease_owner=lease.token, status=RunStatus.RUNNING)
+        Run.objects.filter(pk__in=list(mine.order_by("pk").values_list("pk", flat=True))).update(lease_until=_end())
 
 
 def _end() -> datetime:
