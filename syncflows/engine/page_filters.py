@@ -14,11 +14,12 @@ from syncflows.engine.models import Run
 from syncflows.governance.enums import Kind
 from syncflows.governance.models import Definition
 
-LOCAL_TIME = "datetime-local"
 
 
-def moment_input() -> forms.DateTimeInput:
-    return forms.DateTimeInput(attrs={"type": LOCAL_TIME, "step": 1})
+def day_input() -> forms.DateInput:
+    widget = forms.DateInput(format="%Y-%m-%d")
+    widget.input_type = "date"
+    return widget
 
 
 def hidden_moment(field_name: str, lookup: str) -> filters.IsoDateTimeFilter:
@@ -38,10 +39,10 @@ class RunPageFilter(RunFilter):
         method="filter_key", label="Key", widget=forms.TextInput(attrs={"placeholder": "Key or ERP number"})
     )
     created_after = filters.IsoDateTimeFilter(
-        field_name="created_at", lookup_expr="gte", label="Created from", widget=moment_input()
+        field_name="created_at", lookup_expr="gte", label="From", widget=day_input()
     )
     created_before = filters.IsoDateTimeFilter(
-        field_name="created_at", lookup_expr="lt", label="Created before", widget=moment_input()
+        field_name="created_at", lookup_expr="lt", label="before", widget=day_input()
     )
     since = hidden_moment("created_at", "gte")
     ended_after = hidden_moment("ended_at", "gte")

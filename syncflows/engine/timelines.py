@@ -42,7 +42,7 @@ def _line(fact: LineageFact) -> Line:
 
 
 def _coming(run: Run, steps: Sequence[Step]) -> list[Line]:
-    lines = [_now(run)] if run.status in (RunStatus.RUNNING, RunStatus.RETRYING, RunStatus.HELD) else []
+    lines = [_now(run)] if run.status in (RunStatus.RUNNING, RunStatus.RETRYING) else []
     waiting = [step for step in steps if step.status != StepStatus.DONE]
     for number, step in enumerate(waiting):
         detail = f"{step.operation} in {step.system} · reference {step.reference} · idempotency key {step.idempotency_key}"

@@ -26,6 +26,8 @@ register = template.Library()
 
 CLOCK_BAR_WIDTH = 42
 NOTHING = format_html('<span class="nothing" title="none">{}</span>', formatting.NOTHING)
+# Inputs that cannot show what they are for: their label stays in sight in a filter bar too.
+UNNAMED_INPUTS = ("date", "datetime-local", "time")
 WIDGET_CLASSES: tuple[tuple[type[forms.Widget], str], ...] = (
     (forms.CheckboxInput, "form-check-input"),
     (forms.CheckboxSelectMultiple, ""),
@@ -181,6 +183,7 @@ def field(bound: forms.BoundField, label: str = "", compact: bool = False) -> di
         "field": bound,
         "label": label or bound.label,
         "compact": compact,
+        "labelled": compact and getattr(bound.field.widget, "input_type", "") in UNNAMED_INPUTS,
         "is_checkbox": isinstance(bound.field.widget, forms.CheckboxInput),
         "is_group": isinstance(bound.field.widget, forms.RadioSelect | forms.CheckboxSelectMultiple),
         "control": bound.as_widget(attrs=attrs),
