@@ -88,7 +88,7 @@ def carry_into(erp: Tryton) -> list[dict[str, str]]:
     accept("opportunity", given)
     began = time.monotonic()
     drained = run("drain", "--timeout-s", "500")
-    print(f"{len(given)} orders, {len(rows('accounts.csv'))} customers in {time.monotonic() - began:.1f} s")
+    print(f"{len(given)} orders, {len(accounts)} customers in {time.monotonic() - began:.1f} s")
     assert (drained["ticketed"], drained["held"], drained["completed"]) == (
         0,
         0,
