@@ -97,7 +97,7 @@ def check_user_can_fix(user: User, ticket: Ticket) -> None:
     """Correct and replay: the ticket speaks of a run or a quarantined event."""
     check_user_can(user, Ability.FIX_AND_REPLAY)
     timeline.check_live(ticket)
-    if not ticket.run_id and not ticket.event_id:
+    if not ticket.subject.startswith(("run:", "event:")):
         raise Invalid(
             f"{ticket.public_id} is about {ticket.subject}, which holds no record to replay. Resolve its cause instead.",
             code="nothing_to_replay",

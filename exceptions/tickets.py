@@ -12,11 +12,12 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from exceptions import asking, clocks, permissions, timeline
+from exceptions import asking, clocks, permissions, proofs, timeline
 from exceptions.enums import LIVE, EntryKind, Resolution, TicketStatus
 from exceptions.machines import TICKET
 from exceptions.models import Ticket, TicketEntry
 from exceptions.opening import open_all
+from exceptions.proofs import Proof
 from meshline.audit import ledger
 from meshline.kernel import actors, transitions
 from meshline.kernel.actors import Actor
@@ -94,16 +95,30 @@ def comment(ticket: Ticket, *, text: str, by: User) -> TicketEntry:
 def resolve(ticket: Ticket, *, resolution: str, note: str, by: User) -> Ticket:
     """End it by hand. A run that waits for this ticket is closed without outcome with it, and what was asked about it is void.
 
-    Raises NotAllowed, Conflict, Invalid (no note; a resolution that only an act can earn).
+    A ticket that takes a proof (see `proofs`) ends by it, or as accepted or written off.
+    Raises NotAllowed, Conflict (what the proof found still wrong), Invalid (no note; a resolution that only an act can earn).
     """
     actor, why = actors.of(by), timeline.needed(note, what="The note")
+    proof = proofs.needed_for(ticket)
+    if proof and resolution not in proofs.WITHOUT_PROOF:
+        return _proven(ticket, proof, resolution, why, by=by)
     with transaction.atomic():
+        if proof:
+            proof.waive(ticket, Resolution(resolution), why, actor)
         ticket = timeline.lock(ticket)
         permissions.check_user_can_resolve(by, ticket, resolution)
         kind = Resolution(resolution)
         if ticket.run_id and ticket.subject.startswith("run:"):
             _close_run(ticket, f"{kind.label}: {why}", by=actor)
         return timeline.end(ticket, resolution=kind, note=why, by=actor)
+
+
+def _proven(ticket: Ticket, proof: Proof, resolution: str, why: str, *, by: User) -> Ticket:
+    """Ended by whoever proves it, outside any transaction of ours: looking again may call another system."""
+    permissions.check_user_can_resolve(by, ticket, resolution)
+    proof.prove(ticket, why, actors.of(by))
+    ticket.refresh_from_db()
+    return ticket
 
 
 def reopen(ticket: Ticket, *, reason: str, by: User) -> Ticket:

@@ -1,4 +1,4 @@
-"""Comparisons and what they found. Written by `reconciliation.runs`."""
+"""Comparisons and what they found. Written by `reconciliation.runs`, `discrepancies` and `recheck`."""
 
 from __future__ import annotations
 
@@ -47,7 +47,9 @@ class Discrepancy(models.Model):
     status = models.CharField(max_length=10, choices=DiscrepancyStatus, default=DiscrepancyStatus.OPEN)
     ours = models.JSONField(null=True, encoder=jsontext.ExactEncoder)
     theirs = models.JSONField(null=True, encoder=jsontext.ExactEncoder)
-    fields = models.JSONField(default=list, encoder=jsontext.ExactEncoder, help_text="per differing field: name, ours, theirs, tolerance")
+    fields = models.JSONField(
+        default=list, encoder=jsontext.ExactEncoder, help_text="per differing field: name, ours, theirs, tolerance"
+    )
     amount = models.DecimalField(null=True, blank=True, help_text="value in doubt", **AMOUNT)
     currency = models.CharField(max_length=3, blank=True)
     first_seen = models.ForeignKey(ReconciliationRun, on_delete=models.PROTECT, related_name="first_found")
@@ -58,4 +60,19 @@ class Discrepancy(models.Model):
     resolution_note = models.TextField(blank=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["flow", "key", "kind"], condition=Q(status="open"), name="one_open_discrepancy")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["flow", "key", "kind"], condition=Q(status="open"), name="one_open_discrepancy"
+            )
+        ]
+
+
+class Sighting(models.Model):
+    """That one comparison found one discrepancy, as which kind: the rows behind a comparison's counts. Written by `reconciliation.discrepancies`; never changed."""
+
+    run = models.ForeignKey(ReconciliationRun, on_delete=models.CASCADE, related_name="sightings")
+    discrepancy = models.ForeignKey(Discrepancy, on_delete=models.CASCADE, related_name="sightings")
+    kind = models.CharField(max_length=20, choices=DiscrepancyKind)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["run", "discrepancy"], name="one_sighting_per_run")]

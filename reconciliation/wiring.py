@@ -1,0 +1,43 @@
+"""What reconciliation registers below it: the proof of its tickets, and the navigation's badge. Called once at start; must not touch the database."""
+
+from __future__ import annotations
+
+from exceptions import proofs
+from exceptions.enums import Resolution
+from exceptions.models import Ticket
+from meshline.kernel.actors import Actor
+from meshline.kernel.errors import Conflict
+from meshline.kernel.navigation import Badge, User, register_badge
+from meshline.kernel.ui_enums import Tone
+from reconciliation import discrepancies, recheck, selectors
+from reconciliation.models import Discrepancy
+
+
+def register() -> None:
+    proofs.require(discrepancies.SUBJECT, proofs.Proof(prove=prove, waive=waive))
+    register_badge("reconciliation", badge)
+
+
+def prove(ticket: Ticket, note: str, by: Actor) -> None:
+    """Look at both sides again. Raises Conflict with what still differs."""
+    found = recheck.recheck(_ident(ticket), by=by, note=note)
+    if not found.agrees:
+        raise Conflict(
+            f"{ticket.public_id} cannot be resolved yet. {found.message} Correct it first, or resolve it as accepted or written off, with the reason.",
+            code="still_differs",
+        )
+
+
+def waive(ticket: Ticket, resolution: Resolution, note: str, by: Actor) -> None:
+    """A person takes the difference as it is: it stays quiet for as long as it stays the same."""
+    rows = list(Discrepancy.objects.filter(public_id=_ident(ticket)))
+    discrepancies.resolve(rows, note=f"{resolution.label}: {note}", by=by, close_tickets=False)
+
+
+def badge(user: User) -> Badge | None:
+    count = selectors.open_count()
+    return Badge(count, "open discrepancies", Tone.ORANGE) if count else None
+
+
+def _ident(ticket: Ticket) -> str:
+    return ticket.subject.removeprefix(discrepancies.SUBJECT)
