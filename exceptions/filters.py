@@ -11,6 +11,7 @@ from django.utils import timezone
 from exceptions.clocks import DUE_SOON
 from exceptions.enums import LIVE, ApprovalStatus, TicketStatus, View
 from exceptions.models import Approval, Ticket
+from meshline.kernel.filters import TimeFilter
 from syncflows.enums import ExceptionClass, Severity
 
 BY_CLOCK = ("due_at", "id")
@@ -66,8 +67,8 @@ class TicketFilter(filters.FilterSet):
     amount_min = filters.NumberFilter(field_name="amount", lookup_expr="gte")
     amount_max = filters.NumberFilter(field_name="amount", lookup_expr="lte")
     currency = filters.CharFilter(field_name="currency", lookup_expr="iexact")
-    opened_after = filters.IsoDateTimeFilter(field_name="opened_at", lookup_expr="gte")
-    opened_before = filters.IsoDateTimeFilter(field_name="opened_at", lookup_expr="lt")
+    opened_after = TimeFilter(field_name="opened_at", lookup_expr="gte")
+    opened_before = TimeFilter(field_name="opened_at", lookup_expr="lt")
     overdue = filters.BooleanFilter(method="filter_overdue", label="Clock has run out")
     blocking = filters.BooleanFilter(method="filter_blocking", label="Holds a record back")
     q = filters.CharFilter(method="filter_text", label="Search")
@@ -116,8 +117,8 @@ class ApprovalFilter(filters.FilterSet):
     customer = filters.CharFilter(field_name="customer", lookup_expr="icontains")
     amount_min = filters.NumberFilter(field_name="amount", lookup_expr="gte")
     amount_max = filters.NumberFilter(field_name="amount", lookup_expr="lte")
-    asked_after = filters.IsoDateTimeFilter(field_name="asked_at", lookup_expr="gte")
-    asked_before = filters.IsoDateTimeFilter(field_name="asked_at", lookup_expr="lt")
+    asked_after = TimeFilter(field_name="asked_at", lookup_expr="gte")
+    asked_before = TimeFilter(field_name="asked_at", lookup_expr="lt")
     q = filters.CharFilter(method="filter_text", label="Search")
 
     class Meta:

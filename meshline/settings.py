@@ -129,8 +129,8 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.flag("MESHLINE_HTTPS", default=
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SESSION_COOKIE_SECURE else None
 CSRF_FAILURE_VIEW = "meshline.console.views_errors.csrf_failed"
 CONTENT_SECURITY_POLICY = {
-    # The admin (unfold runs on Alpine) and the API browser bring their own inline script and are rarely visited pages.
-    "EXCLUDE_URL_PREFIXES": ["/admin/", "/api/v1/docs"],
+    # The admin (unfold runs on Alpine) brings its own inline script and is rarely visited.
+    "EXCLUDE_URL_PREFIXES": ["/admin/"],
     "DIRECTIVES": {
         "default-src": ["'self'"],
         "img-src": ["'self'", "data:"],

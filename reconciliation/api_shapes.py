@@ -68,3 +68,15 @@ class StartInput(serializers.Serializer):  # type: ignore[type-arg]
         max_value=WINDOW_DAYS_MAX,
         help_text="default: as the flow's definition says",
     )
+
+
+class RecheckInput(serializers.Serializer):  # type: ignore[type-arg]
+    note = serializers.CharField(required=False, allow_blank=True, max_length=2000, help_text="stands before the proof")
+
+
+class RecheckOutput(serializers.Serializer):  # type: ignore[type-arg]
+    """What both sides say now."""
+
+    agrees = serializers.BooleanField(help_text="true: the discrepancy and its ticket are resolved")
+    message = serializers.CharField()
+    discrepancy = DiscrepancyDetailOutput()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import django_filters as filters
 
+from meshline.kernel.filters import TimeFilter
 from reconciliation.enums import DiscrepancyKind, DiscrepancyStatus, ReconciliationStatus
 from reconciliation.models import Discrepancy, ReconciliationRun
 
@@ -12,8 +13,8 @@ class ReconciliationFilter(filters.FilterSet):
     flow = filters.CharFilter(field_name="flow")
     system = filters.CharFilter(field_name="system")
     status = filters.ChoiceFilter(choices=ReconciliationStatus.choices)
-    started_after = filters.IsoDateTimeFilter(field_name="started_at", lookup_expr="gte")
-    started_before = filters.IsoDateTimeFilter(field_name="started_at", lookup_expr="lt")
+    started_after = TimeFilter(field_name="started_at", lookup_expr="gte")
+    started_before = TimeFilter(field_name="started_at", lookup_expr="lt")
 
     class Meta:
         model = ReconciliationRun

@@ -14,7 +14,7 @@ from ownership.enums import Scope
 from syncflows.engine import selectors
 from syncflows.engine.api_shapes import FactOutput, RunDetailOutput, RunOutput
 from syncflows.engine.filters import RunFilter
-from syncflows.engine.models import Run
+from syncflows.engine.models import LineageFact, Run
 
 
 class RunList(ListOperation):
@@ -47,6 +47,7 @@ class RunLineage(ListOperation):
     """The ordered facts of a run."""
 
     required_scopes = Scope.EVENTS_READ
+    queryset = LineageFact.objects.none()  # of what kind the rows are, for the OpenAPI document
     serializer_class = FactOutput
     pagination_class = OldestFirst
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import django_filters as filters
 
+from meshline.kernel.filters import TimeFilter
 from syncflows.engine.enums import EventStatus, RunStatus
 from syncflows.engine.models import Event, Run
 from syncflows.enums import HoldReason
@@ -16,8 +17,8 @@ class EventFilter(filters.FilterSet):
     type = filters.CharFilter(field_name="type")
     canonical_key = filters.CharFilter(field_name="canonical_key")
     correlation_id = filters.CharFilter(field_name="correlation_id")
-    received_after = filters.IsoDateTimeFilter(field_name="received_at", lookup_expr="gte")
-    received_before = filters.IsoDateTimeFilter(field_name="received_at", lookup_expr="lt")
+    received_after = TimeFilter(field_name="received_at", lookup_expr="gte")
+    received_before = TimeFilter(field_name="received_at", lookup_expr="lt")
 
     class Meta:
         model = Event
@@ -31,8 +32,8 @@ class RunFilter(filters.FilterSet):
     event = filters.CharFilter(field_name="event__public_id", label="Event (evt_…)")
     canonical_key = filters.CharFilter(field_name="canonical_key")
     correlation_id = filters.CharFilter(field_name="correlation_id")
-    created_after = filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
-    created_before = filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
+    created_after = TimeFilter(field_name="created_at", lookup_expr="gte")
+    created_before = TimeFilter(field_name="created_at", lookup_expr="lt")
 
     class Meta:
         model = Run

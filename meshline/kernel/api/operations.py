@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
-from rest_framework import generics, serializers
+from rest_framework import generics, mixins, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -54,7 +54,7 @@ class Operation(generics.GenericAPIView):  # type: ignore[type-arg]
         return found
 
 
-class ListOperation(Operation):
+class ListOperation(mixins.ListModelMixin, Operation):
     """A page of rows, newest first, filtered by `filterset_class`."""
 
     pagination_class = paging.NewestFirst
@@ -66,5 +66,4 @@ class ListOperation(Operation):
         return query.names_of(self.filterset_class) | paging.NAMES if asked else frozenset()
 
     def get(self, request: Request, **kwargs: Any) -> Response:
-        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
-        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+        return self.list(request)

@@ -19,6 +19,7 @@ CODES = {
     "bad_json": "The body is not JSON as RFC 8259 and this API want it: UTF-8, no NaN, no key twice. `detail` names line and column.",
     "invalid": "The content cannot be accepted. `errors` lists each field and what is wrong with it.",
     "bad_query": "A query parameter has a value that cannot be read. `errors` names it.",
+    "value_out_of_range": "A number, time or text in the request is larger than can be kept or compared.",
     "unknown_parameter": "A query parameter is not one that this address reads. It is refused, because ignoring a filter would answer another question.",
     "bad_cursor": "The cursor cannot be read. Take it from `next_cursor`, unchanged, or begin without one.",
     "bad_idempotency_key": "The Idempotency-Key is empty, too long or not visible ASCII.",

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
-from django.db import InterfaceError, OperationalError
+from django.db import DataError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -22,6 +22,7 @@ CONTENT_TYPE = "application/problem+json"
 TYPE_ROOT = "/api/v1/docs/problems/"
 RETRY_AFTER_S = 5
 DATABASE_DOWN = "The database does not answer. Nothing was changed. Try again in a few seconds."
+OUT_OF_RANGE = "A number, time or text in the request is larger than can be kept or compared. Nothing was changed."
 DEFECT = "Something went wrong here, and it is not your request. Nothing of it was kept. Tell us this request id: {request_id}."
 DRF_CODES = {
     "not_authenticated": "not_authenticated",
@@ -95,6 +96,9 @@ def _described(error: Exception, request_id: str) -> tuple[dict[str, Any], dict[
                 detail="The body is too large. Send less at once.",
                 instance=request_id,
             ), {}
+        case DataError():
+            log.warning("request %s: the database cannot hold a value: %s", request_id, error)
+            return problem(status=400, code="value_out_of_range", detail=OUT_OF_RANGE, instance=request_id), {}
         case OperationalError() | InterfaceError():
             log.warning("database down for request %s: %s", request_id, error)
             found = problem(status=503, code="database_down", detail=DATABASE_DOWN, instance=request_id, retryable=True)

@@ -42,11 +42,13 @@ ANSWERS = {
     "405": "This address does not take this method.",
     "406": "Only JSON is answered.",
     "409": "The record's state does not allow it, somebody was first, or a request with this Idempotency-Key is in flight.",
+    "411": "A body with an Idempotency-Key needs a Content-Length.",
     "413": "The body is too large.",
     "415": "Only JSON is read.",
     "422": "The content cannot be accepted, or the Idempotency-Key was used for another request.",
     "429": "Too many requests: see Retry-After.",
     "500": "A defect of ours; the request id names it.",
+    "502": "The connected system does not answer, or not as it should; `detail` says how.",
     "503": "A part of Meshline does not answer: see Retry-After.",
 }
 ALWAYS = ("400", "401", "403", "405", "406", "429", "500", "503")
@@ -68,10 +70,11 @@ def add_what_all_share(result: dict[str, Any], generator: Any, request: Any, pub
         statuses = [
             *ALWAYS,
             *(["404"] if "{" in path or unsafe else []),
-            *(["409", "413", "415", "422"] if unsafe else []),
+            *(["409", "411", "413", "415", "422"] if unsafe else []),
         ]
-        for status in sorted(statuses):
-            operation["responses"].setdefault(status, _answer(ANSWERS[status]))
+        own = [status for status in operation["responses"] if status >= "400"]
+        for status in sorted({*statuses, *own}):
+            operation["responses"][status] = _answer(ANSWERS[status])
         if unsafe:
             operation.setdefault("parameters", []).append(IDEMPOTENCY_KEY)
     return result

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 from django.conf import settings
-from django.db import OperationalError
+from django.db import DataError, OperationalError
 
 from meshline.kernel.api.problem_pages import CODES
 from meshline.kernel.api.problems import problem_response
@@ -42,6 +42,8 @@ ADDRESSES = [
     ("GET", "tickets/%00/", 404, "unknown_address"),
     ("DELETE", "tickets/", 405, "method_not_allowed"),
     ("OPTIONS", "tickets/", 405, "method_not_allowed"),
+    ("GET", "tickets/?amount_min=1E%2B200000", 400, "bad_query"),
+    ("GET", "runs/?created_after=0001-01-01T00:00:00%2B14:00", 400, "bad_query"),
     ("GET", "tickets/?limit=0", 400, "bad_query"),
     ("GET", "tickets/?limit=ten", 400, "bad_query"),
     ("GET", "tickets/?limit=201", 400, "bad_query"),
@@ -71,6 +73,10 @@ def test_addresses_and_parameters(api: Api) -> None:
     client = api()
     for method, path, status, code in ADDRESSES:
         _problem(client.request(method, path), status, code)
+
+
+def test_times_with_any_offset_are_read(api: Api) -> None:
+    assert api().get("runs/", params={"created_before": "4227-07-03T06:41:07+20:56"}).status_code == 200
 
 
 def test_bodies(api: Api) -> None:
@@ -120,6 +126,11 @@ def test_problem_response_asks_to_come_back_when_the_database_is_down() -> None:
     assert (answer.status_code, answer.data["code"], answer.data["retryable"]) == (503, "database_down", True)
     assert int(answer.headers["Retry-After"]) > 0
     assert "10.0.0.7" not in str(answer.data)
+
+
+def test_problem_response_blames_a_value_that_the_database_cannot_hold_on_the_request() -> None:
+    answer = problem_response(DataError("value overflows numeric format"), {"request": None})
+    assert (answer.status_code, answer.data["code"]) == (400, "value_out_of_range")
 
 
 def test_the_type_of_a_problem_leads_to_its_explanation(client: Any) -> None:
