@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from reconciliation import compare, our_side
-from reconciliation.compare import Comparison, OurRecord, Pair, TheirItem
+from reconciliation.compare import Comparison, Pair
 from reconciliation.our_side import Subject
 from reconciliation.reading import Reader
 from reconciliation.their_side import Target
+from syncflows.engine.enums import PARKED
 from syncflows.engine.models import CanonicalRecord
 
 
@@ -43,7 +44,7 @@ class Judge:
         young = self._look_up_ours([pair for pair in pairs.values() if pair.ours is None and _has_reference(pair)])
         found.in_flight |= young
         self._explain([pairs[key] for key in pairs if pairs[key].ours is None and key not in young], found)
-        found.in_flight |= self._under_way(_doubtful(pairs.values(), self.reader) - found.in_flight, pairs)
+        self._set_aside_under_way(_doubtful(pairs.values(), self.reader) - found.in_flight, pairs, found)
         left_out = found.in_flight | set(found.explained)
         found.comparison = compare.judge((pair for key, pair in pairs.items() if key not in left_out), rules=self.reader.rules)
         return found
@@ -79,13 +80,17 @@ class Judge:
             elif answering := [run.public_id for run in those if run.pk in parked]:
                 found.explained[key] = answering[0]
 
-    def _under_way(self, keys: Collection[str], pairs: dict[str, Pair]) -> set[str]:
-        """Of these keys, those whose record was delivered again since the listing began, or is being carried."""
+    def _set_aside_under_way(self, keys: Collection[str], pairs: dict[str, Pair], found: Judged) -> None:
+        """Records delivered again since the listing began, or being carried; and what a parked run has not come to write."""
         ours = {pair.ours.row: key for key in keys if (pair := pairs[key]).ours is not None and pair.ours.row}
-        rows = CanonicalRecord.objects.filter(pk__in=list(ours)).values_list("pk", "key", "delivered_at")
-        known = {pk: (key, delivered) for pk, key, delivered in rows}
-        carried = our_side.being_carried(self.about, {key for key, _ in known.values()})
-        return {ours[pk] for pk, (key, delivered) in known.items() if key in carried or (delivered and delivered >= self.began)}
+        rows = list(CanonicalRecord.objects.filter(pk__in=list(ours)).select_related("run").only("key", "delivered_at", "run__status", "run__public_id"))
+        carried = our_side.being_carried(self.about, {row.key for row in rows})
+        for row in rows:
+            key = ours[row.pk]
+            if row.key in carried or (row.delivered_at and row.delivered_at >= self.began):
+                found.in_flight.add(key)
+            elif row.run and row.run.status in PARKED and not pairs[key].theirs:
+                found.explained[key] = row.run.public_id
 
 
 def _doubtful(pairs: Iterable[Pair], reader: Reader) -> set[str]:
@@ -95,5 +100,3 @@ def _doubtful(pairs: Iterable[Pair], reader: Reader) -> set[str]:
 def _has_reference(pair: Pair) -> bool:
     return not pair.theirs or any(item.key for item in pair.theirs)
 
-
-__all__ = ["Judge", "Judged", "OurRecord", "TheirItem"]

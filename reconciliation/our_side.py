@@ -87,8 +87,8 @@ def writers(about: Subject, keys: Collection[str]) -> dict[str, list[Run]]:
 
 
 def being_carried(about: Subject, canonical_keys: Collection[str]) -> set[str]:
-    """Of these canonical keys, those a worker holds now, or whose write is sent and not settled."""
-    unsettled = Q(status__in=DUE, steps__status__in=IN_FLIGHT)
+    """Of these canonical keys, those a worker holds now, or whose run is due again with a part of its writes done or sent."""
+    unsettled = Q(status__in=DUE, steps__status__in=(StepStatus.DONE, *IN_FLIGHT))
     found: set[str] = set()
     for chunk in _chunks(sorted(canonical_keys)):
         rows = Run.objects.filter(Q(status=RunStatus.RUNNING) | unsettled, flow=about.name, canonical_key__in=chunk)
