@@ -10,7 +10,7 @@ from reconciliation.enums import DiscrepancyKind, DiscrepancyStatus, Reconciliat
 WINDOW_DAYS_MAX = 36500  # as in a flow's definition
 
 
-class ReconciliationOutput(serializers.Serializer):  # type: ignore[type-arg]
+class ReconciliationOutput(serializers.Serializer):
     """One comparison of our records with what the target says."""
 
     id = serializers.CharField(source="public_id")
@@ -33,7 +33,7 @@ class ReconciliationOutput(serializers.Serializer):  # type: ignore[type-arg]
     problem = serializers.CharField(help_text="why it failed")
 
 
-class DiscrepancyOutput(serializers.Serializer):  # type: ignore[type-arg]
+class DiscrepancyOutput(serializers.Serializer):
     """One record on which both sides do not agree."""
 
     id = serializers.CharField(source="public_id")
@@ -59,7 +59,7 @@ class DiscrepancyDetailOutput(DiscrepancyOutput):
     theirs = Json(allow_null=True)
 
 
-class StartInput(serializers.Serializer):  # type: ignore[type-arg]
+class StartInput(serializers.Serializer):
     flow = serializers.CharField(max_length=80)
     window_days = serializers.IntegerField(
         required=False,
@@ -70,11 +70,11 @@ class StartInput(serializers.Serializer):  # type: ignore[type-arg]
     )
 
 
-class RecheckInput(serializers.Serializer):  # type: ignore[type-arg]
+class RecheckInput(serializers.Serializer):
     note = serializers.CharField(required=False, allow_blank=True, max_length=2000, help_text="stands before the proof")
 
 
-class RecheckOutput(serializers.Serializer):  # type: ignore[type-arg]
+class RecheckOutput(serializers.Serializer):
     """What both sides say now."""
 
     agrees = serializers.BooleanField(help_text="true: the discrepancy and its ticket are resolved")
