@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from django.db.models import Count, Q
@@ -42,7 +42,9 @@ def of_cells(cells: dict[str, list[Cell]]) -> list[Gap]:
 def of_teams() -> list[Gap]:
     """One query."""
     members = Count("members", filter=Q(members__is_active=True))
-    teams = list(Team.objects.select_related("on_call__delegate").annotate(present=members).order_by("title"))
+    teams: Sequence[Team] = list(
+        Team.objects.select_related("on_call__delegate").annotate(present=members).order_by("title")
+    )
     return [*_empty(teams), *_without_on_call(teams)]
 
 
@@ -72,14 +74,16 @@ def _meanwhile(cell: Cell) -> str:
     return f"Meanwhile {who} answers."
 
 
-def _empty(teams: list[Team]) -> Iterator[Gap]:
+def _empty(teams: Sequence[Team]) -> Iterator[Gap]:
     for team in teams:
         if not team.present:  # type: ignore[attr-defined]
             remedy = "Add members in its Team definition, or in the administration."
-            yield Gap(GapKind.EMPTY_TEAM, f"{team.title} has nobody in it: its queue is nobody's.", remedy, team=team.name)
+            yield Gap(
+                GapKind.EMPTY_TEAM, f"{team.title} has nobody in it: its queue is nobody's.", remedy, team=team.name
+            )
 
 
-def _without_on_call(teams: list[Team]) -> Iterator[Gap]:
+def _without_on_call(teams: Sequence[Team]) -> Iterator[Gap]:
     triage = next((team for team in teams if team.name == owners.TRIAGE_TEAM), None)
     remedy = f"Name `on_call` in the Team definition {owners.TRIAGE_TEAM}."
     if triage is None:

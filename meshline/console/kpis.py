@@ -61,9 +61,13 @@ class Latest:
 def backlog() -> list[Backlog]:
     """Live tickets by class, the largest first. One query."""
     late = Count("pk", filter=overdue())
-    rows = Ticket.objects.filter(live()).values_list("exception_class", "currency").order_by("exception_class", "currency")
+    rows = (
+        Ticket.objects.filter(live()).values_list("exception_class", "currency").order_by("exception_class", "currency")
+    )
     found: dict[str, Backlog] = {}
-    for klass, currency, number, late_number, total in rows.annotate(number=Count("pk"), late=late, total=Sum("amount")):
+    for klass, currency, number, late_number, total in rows.annotate(
+        number=Count("pk"), late=late, total=Sum("amount")
+    ):
         item = found.setdefault(klass, _empty_backlog(klass))
         item.count += number
         item.overdue += late_number
@@ -117,5 +121,3 @@ def _empty_backlog(klass: str) -> Backlog:
 
 def _queue(**query: object) -> str:
     return addresses.of("queue", view=View.OPEN.value, **query)
-
-

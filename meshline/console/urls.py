@@ -3,7 +3,7 @@
 from django.contrib.auth import views as auth_views
 from django.urls import path
 
-from meshline.console import views
+from meshline.console import views, views_health
 from meshline.console.views_styleguide import styleguide
 
 urlpatterns = [
@@ -19,4 +19,7 @@ urlpatterns = [
     path("login/", auth_views.LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("styleguide/", styleguide, name="styleguide"),
     path("logout/", auth_views.LogoutView.as_view(), name="logout"),
+    path("healthz", views_health.alive, name="healthz"),
+    path("readyz", views_health.ready, name="readyz"),
+    path("metrics", views_health.metrics, name="metrics"),
 ]

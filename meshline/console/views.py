@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods
@@ -37,7 +37,7 @@ def ownership(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_GET
-def ownership_csv(request: HttpRequest) -> HttpResponse:
+def ownership_csv(request: HttpRequest) -> StreamingHttpResponse:
     """GET /ownership/matrix.csv"""
     return csvtext.response("ownership", matrix.CSV_HEADER, matrix.csv_rows(matrix.of_flows(_flows())))
 
@@ -46,7 +46,7 @@ def ownership_csv(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def profile(request: HttpRequest) -> HttpResponse:
     """GET and POST /profile/: one's own name and time zone."""
-    person = User.objects.get(pk=request.user.pk)
+    person = User.objects.get(username=request.user.get_username())
     form = ProfileForm(request.POST or None, instance=person)
     if request.method == "POST" and form.is_valid():
         form.save()

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 from urllib.parse import urlencode
 
 from django.db import models
@@ -15,7 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from syncflows.engine.enums import PARKED, RunStatus
-from syncflows.engine.models import Run
+from syncflows.engine.models import CanonicalRecord, Run
 
 DAY, WEEK = timedelta(days=1), timedelta(days=7)
 UNFINISHED = (RunStatus.PENDING, RunStatus.RUNNING, RunStatus.RETRYING, *PARKED)
@@ -28,7 +29,7 @@ class Percentile(Aggregate):
     function = "percentile_cont"
     output_field = models.DurationField()
 
-    def __init__(self, share: float, expression: models.Expression, **extra: object) -> None:
+    def __init__(self, share: float, expression: models.Expression, **extra: Any) -> None:
         super().__init__(expression, **extra)
         self.extra["template"] = f"percentile_cont({float(share)}) WITHIN GROUP (ORDER BY %(expressions)s)"
 
@@ -58,7 +59,7 @@ class Latency:
 
 @dataclass(frozen=True)
 class Delivered:
-    """Runs completed in a period, and their amounts; amounts of different currencies are never added."""
+    """Records delivered in a period, and their amounts; amounts of different currencies are never added."""
 
     count: int
     amounts: list[tuple[str, Decimal, str]]
@@ -121,12 +122,16 @@ def latencies(after: datetime, *, flow: str = "") -> list[Latency]:
     ]
 
 
+def delivered_records(after: datetime) -> models.QuerySet[CanonicalRecord]:
+    """Records whose delivery the far side confirmed since; however many events spoke of one, it counts once."""
+    return CanonicalRecord.objects.filter(delivered_at__gte=after, event__synthetic=False)
+
+
 def delivered(after: datetime, *, flows: Collection[str]) -> Delivered:
-    """Runs of these flows completed since. One query."""
-    rows = real().filter(status=RunStatus.COMPLETED, ended_at__gte=after, flow__in=flows)
-    by_currency = rows.values_list("currency").annotate(number=Count("pk"), total=Sum("amount")).order_by("currency")
-    link = {"flow": ",".join(sorted(flows)), "status": RunStatus.COMPLETED.value, "ended_after": after}
-    found = list(by_currency)
+    """Records of these flows delivered since. One query."""
+    rows = delivered_records(after).filter(flow__in=flows).values_list("currency")
+    found = list(rows.annotate(number=Count("pk"), total=Sum("amount")).order_by("currency"))
+    link = {"flow": ",".join(sorted(flows)), "delivered_after": after}
     amounts = [(code, total, runs_url(**link, currency=code)) for code, _, total in found if code and total is not None]
     return Delivered(sum(number for _, number, _ in found), amounts, runs_url(**link))
 

@@ -59,7 +59,9 @@ def trigger(flow: Versioned, found: Catalog) -> str:
 
 def steps(flow: Versioned, found: Catalog) -> list[StepWords]:
     return [
-        StepWords(step.name, step.system, step.operation, step.when or "", step.reference, _guard(step, found), step.document)
+        StepWords(
+            step.name, step.system, step.operation, step.when or "", step.reference, _guard(step, found), step.document
+        )
         for step in flow.spec.steps
     ]
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import django_filters as filters
 from django import forms
 from django.db.models import Q, QuerySet
 
+from syncflows.engine import figures
 from syncflows.engine.enums import RunStatus
 from syncflows.engine.filters import RunFilter
 from syncflows.engine.models import Run
 from syncflows.governance.enums import Kind
 from syncflows.governance.models import Definition
-
 
 
 def day_input() -> forms.DateInput:
@@ -46,6 +47,7 @@ class RunPageFilter(RunFilter):
     )
     since = hidden_moment("created_at", "gte")
     ended_after = hidden_moment("ended_at", "gte")
+    delivered_after = filters.IsoDateTimeFilter(method="filter_delivered", widget=forms.HiddenInput)
     untouched = filters.BooleanFilter(method="filter_untouched", widget=forms.HiddenInput)
     synthetic = filters.BooleanFilter(field_name="event__synthetic", widget=forms.HiddenInput)
     currency = filters.CharFilter(field_name="currency", widget=forms.HiddenInput)
@@ -64,7 +66,7 @@ class RunPageFilter(RunFilter):
         asked = self.data.get("flow", "") if self.data else ""
         extra = [] if asked in names or not asked else [asked]
         choices = [("", "Any flow"), *((name, name) for name in names + extra)]
-        self.form.fields["flow"].widget.choices = choices  # type: ignore[attr-defined]
+        self.form.fields["flow"].widget.choices = choices
 
     def filter_flows(self, queryset: QuerySet[Run], name: str, value: str) -> QuerySet[Run]:
         return queryset.filter(flow__in=value.split(","))
@@ -75,6 +77,10 @@ class RunPageFilter(RunFilter):
     def filter_key(self, queryset: QuerySet[Run], name: str, value: str) -> QuerySet[Run]:
         text = value.strip()
         return queryset.filter(Q(canonical_key__istartswith=text) | Q(outcome__istartswith=text))
+
+    def filter_delivered(self, queryset: QuerySet[Run], name: str, value: datetime) -> QuerySet[Run]:
+        """The run that each record delivered since was last applied by."""
+        return queryset.filter(pk__in=figures.delivered_records(value).values("run_id"))
 
     def filter_untouched(self, queryset: QuerySet[Run], name: str, value: bool) -> QuerySet[Run]:
         return queryset.filter(human_actions=0) if value else queryset.filter(human_actions__gt=0)

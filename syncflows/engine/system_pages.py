@@ -34,7 +34,12 @@ def operations(definition: Versioned) -> list[OperationWords]:
     declared = definition.spec.operations
     if declared:
         return [
-            OperationWords(name, f"{item.method} {item.path}", item.method != "GET", GUARDS[item.guard] if item.method != "GET" else "Only reads.")
+            OperationWords(
+                name,
+                f"{item.method} {item.path}",
+                item.method != "GET",
+                GUARDS[item.guard] if item.method != "GET" else "Only reads.",
+            )
             for name, item in declared.items()
         ]
     return [
@@ -54,8 +59,14 @@ def settings(definition: Versioned) -> list[tuple[str, Any]]:
         ("Health check", spec.health or "none: no `health` path in its definition"),
         ("At once", f"{spec.concurrency} calls"),
         ("Rate limit", rate),
-        ("Time-outs", f"connect {spec.timeouts.connect_s:g} s, read {spec.timeouts.read_s:g} s, settle {spec.timeouts.settle_s:g} s"),
-        ("Retries", f"{retry.base_s:g} s × {retry.factor:g} each time, at most {retry.cap_s:g} s, {retry.max_attempts} attempts"),
+        (
+            "Time-outs",
+            f"connect {spec.timeouts.connect_s:g} s, read {spec.timeouts.read_s:g} s, settle {spec.timeouts.settle_s:g} s",
+        ),
+        (
+            "Retries",
+            f"{retry.base_s:g} s × {retry.factor:g} each time, at most {retry.cap_s:g} s, {retry.max_attempts} attempts",
+        ),
         ("Webhooks", f"{spec.webhook.scheme.replace('_', ' ')}, signature checked" if spec.webhook else "none"),
     ]
 
@@ -80,7 +91,22 @@ def recent_errors(system: str) -> list[WriteAttempt]:
     """The newest attempts at this system that did not go well, among the last 20,000 of all. Two queries."""
     newest = WriteAttempt.objects.aggregate(last=Max("pk"))["last"] or 0
     rows = WriteAttempt.objects.filter(pk__gt=newest - ATTEMPTS_SEARCHED, step__system=system).exclude(error="")
-    return list(rows.select_related("step__run").only("number", "status", "error", "error_code", "intended_at", "answered_at", "step__name", "step__operation", "step__run__public_id", "step__run__canonical_key").order_by("-pk")[:ATTEMPTS_SHOWN])
+    return list(
+        rows.select_related("step__run")
+        .only(
+            "number",
+            "status",
+            "error",
+            "error_code",
+            "intended_at",
+            "answered_at",
+            "step__name",
+            "step__operation",
+            "step__run__public_id",
+            "step__run__canonical_key",
+        )
+        .order_by("-pk")[:ATTEMPTS_SHOWN]
+    )
 
 
 def _connector(definition: Versioned) -> Connector:

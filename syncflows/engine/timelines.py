@@ -45,7 +45,9 @@ def _coming(run: Run, steps: Sequence[Step]) -> list[Line]:
     lines = [_now(run)] if run.status in (RunStatus.RUNNING, RunStatus.RETRYING) else []
     waiting = [step for step in steps if step.status != StepStatus.DONE]
     for number, step in enumerate(waiting):
-        detail = f"{step.operation} in {step.system} · reference {step.reference} · idempotency key {step.idempotency_key}"
+        detail = (
+            f"{step.operation} in {step.system} · reference {step.reference} · idempotency key {step.idempotency_key}"
+        )
         label = "then" if number else "next"
         lines.append({"at_label": label, "title": step.name, "detail": detail, "state": "next"})
     return lines
@@ -53,4 +55,9 @@ def _coming(run: Run, steps: Sequence[Step]) -> list[Line]:
 
 def _now(run: Run) -> Line:
     state = "running" if run.status == RunStatus.RUNNING else "waiting"
-    return {"at_label": "now", "title": run.status_reason or run.get_status_display(), "detail": str(run.get_status_display()), "state": state}
+    return {
+        "at_label": "now",
+        "title": run.status_reason or run.get_status_display(),
+        "detail": str(run.get_status_display()),
+        "state": state,
+    }

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect
 from django.urls import NoReverseMatch, reverse
 from django.views.decorators.http import require_GET
@@ -44,7 +44,7 @@ def runs(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_GET
-def runs_csv(request: HttpRequest) -> HttpResponse:
+def runs_csv(request: HttpRequest) -> StreamingHttpResponse:
     """GET /runs/export.csv: every run that matches the filter."""
     _, rows = _filtered(request)
     return csvtext.response("runs", CSV_HEADER, _cells(rows))
@@ -92,7 +92,9 @@ def trace_event(request: HttpRequest, public_id: str) -> HttpResponse:
     """GET /trace/event/<event>/: an event that no flow carries, or the choice among its runs."""
     event = Event.objects.filter(public_id=public_id).first()
     if event is None:
-        raise Missing(f"There is no event {public_id}. It may be mistyped; search by its key or correlation id instead.")
+        raise Missing(
+            f"There is no event {public_id}. It may be mistyped; search by its key or correlation id instead."
+        )
     facts = list(LineageFact.objects.filter(event_id=event.pk).order_by("pk"))
     context = {
         "event": event, "lines": timelines.lines(facts), "runs": list(selectors.runs().filter(event=event).order_by("pk")),
@@ -152,4 +154,6 @@ def _related(run: Run) -> list[Run]:
 def _corrected(run: Run) -> list[dict[str, Any]]:
     """What people changed of the payload, for `partials/diff.html`."""
     changes = payload_diff(run.event.payload, run.payload) if run.payload is not None else []
-    return [{"field": item["path"], "before": item["before"], "after": item["after"], "changed": True} for item in changes]
+    return [
+        {"field": item["path"], "before": item["before"], "after": item["after"], "changed": True} for item in changes
+    ]

@@ -99,5 +99,7 @@ def _comparison(request: HttpRequest, shown: Versioned, found: Catalog) -> versi
     kind, _, rest = asked.partition("/")
     name, _, number = rest.partition("/")
     if (kind, name) not in _names(shown, found) or not (number.isascii() and number.isdigit() and len(number) < 9):
-        raise Invalid(f"compare={asked[:100]!r} names no version of {shown.name}. Choose one from its list of versions.")
+        raise Invalid(
+            f"compare={asked[:100]!r} names no version of {shown.name}. Choose one from its list of versions."
+        )
     return versions.compare(kind, name, int(number))

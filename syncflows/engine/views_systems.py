@@ -31,7 +31,9 @@ from syncflows.governance.enums import Kind
 @require_GET
 def systems(request: HttpRequest) -> HttpResponse:
     """GET /systems/"""
-    return page(request, "engine/system_list.html", {"systems": list(System.objects.order_by("title"))}, partial="system-rows")
+    return page(
+        request, "engine/system_list.html", {"systems": list(System.objects.order_by("title"))}, partial="system-rows"
+    )
 
 
 @login_required
@@ -68,7 +70,9 @@ def resume(request: HttpRequest, name: str) -> HttpResponse:
     with transaction.atomic():
         health.resume(name)
         reason = form.cleaned_data["reason"]
-        ledger.append(act="system.resumed", by=actors.of(request.user), object_kind="system", object_id=name, reason=reason)
+        ledger.append(
+            act="system.resumed", by=actors.of(request.user), object_kind="system", object_id=name, reason=reason
+        )
     messages.success(request, f"{row.title} is resumed. What waited for it goes on within seconds.")
     return redirect("system", name)
 
@@ -86,7 +90,9 @@ def check(request: HttpRequest, name: str) -> HttpResponse:
         return redirect("system", name)
     took = f" in {answer.latency_ms} ms" if answer.latency_ms is not None else ""
     level = messages.SUCCESS if answer.ok else messages.ERROR
-    messages.add_message(request, level, f"{row.title} {'is well' if answer.ok else 'is not well'}{took}: {answer.detail}")
+    messages.add_message(
+        request, level, f"{row.title} {'is well' if answer.ok else 'is not well'}{took}: {answer.detail}"
+    )
     return redirect("system", name)
 
 
