@@ -14,7 +14,6 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from exceptions import api_shapes as shapes
 from exceptions import bulk
 from exceptions.api_tickets import assignee
 from exceptions.bulk import Options
@@ -34,7 +33,7 @@ ON_TICKETS = [(item.value, item.label) for item in BulkAction if item not in ON_
 NEEDS_NO_REASON = (BulkAction.ASSIGN, BulkAction.ACKNOWLEDGE)
 
 
-class BulkInput(serializers.Serializer):  # type: ignore[type-arg]
+class BulkInput(serializers.Serializer):
     """Which records, by `ids` or by `filter` (the names and values of the list's query parameters), and whether to do it at all."""
 
     ids = serializers.ListField(
@@ -68,17 +67,17 @@ class ApprovalBulkInput(BulkInput):
     decision = serializers.ChoiceField(choices=Decision.choices)
 
 
-class MoneyOutput(serializers.Serializer):  # type: ignore[type-arg]
+class MoneyOutput(serializers.Serializer):
     amount = serializers.CharField()
     currency = serializers.CharField()
 
 
-class RefusalOutput(serializers.Serializer):  # type: ignore[type-arg]
+class RefusalOutput(serializers.Serializer):
     message = serializers.CharField()
     count = serializers.IntegerField()
 
 
-class BulkPreviewOutput(serializers.Serializer):  # type: ignore[type-arg]
+class BulkPreviewOutput(serializers.Serializer):
     """What it would do. Nothing was written."""
 
     dry_run = serializers.BooleanField()
@@ -90,14 +89,14 @@ class BulkPreviewOutput(serializers.Serializer):  # type: ignore[type-arg]
     refusals = RefusalOutput(many=True)
 
 
-class BulkResultOutput(serializers.Serializer):  # type: ignore[type-arg]
+class BulkResultOutput(serializers.Serializer):
     id = serializers.CharField()
     done = serializers.BooleanField()
     code = serializers.CharField(help_text="empty where it was done")
     problem = serializers.CharField(help_text="why not; empty where it was done")
 
 
-class BulkOutput(serializers.Serializer):  # type: ignore[type-arg]
+class BulkOutput(serializers.Serializer):
     """What was done, record by record."""
 
     dry_run = serializers.BooleanField()

@@ -14,7 +14,7 @@ from syncflows.enums import ExceptionClass, Severity
 from syncflows.governance.api_shapes import PersonOutput, TeamOutput
 
 
-class ReadSerializer(serializers.Serializer):  # type: ignore[type-arg]
+class ReadSerializer(serializers.Serializer):
     """An answer: every field is always there."""
 
 
@@ -111,7 +111,7 @@ class LinksOutput(ReadSerializer):
 class TicketPartsOutput(ReadSerializer):
     """What is shown of a ticket beyond its row."""
 
-    context = Json(help_text="snapshot taken when it failed")
+    context = Json(help_text="snapshot taken when it failed")  # type: ignore[assignment]  # named as a property of serializers
     payload = Json(
         allow_null=True, help_text="what `fix` corrects; null where there is no record or it could not be read"
     )
@@ -129,19 +129,19 @@ class TicketDetailOutput(TicketPartsOutput, TicketOutput):
     """A ticket with all that is needed to understand it, and what can be done by hand."""
 
 
-class CommentInput(serializers.Serializer):  # type: ignore[type-arg]
+class CommentInput(serializers.Serializer):
     text = serializers.CharField(max_length=5000)
 
 
-class ReasonInput(serializers.Serializer):  # type: ignore[type-arg]
+class ReasonInput(serializers.Serializer):
     reason = serializers.CharField(max_length=5000, help_text="one sentence; it becomes part of the record")
 
 
-class NothingInput(serializers.Serializer):  # type: ignore[type-arg]
+class NothingInput(serializers.Serializer):
     """Takes nothing."""
 
 
-class AssignInput(serializers.Serializer):  # type: ignore[type-arg]
+class AssignInput(serializers.Serializer):
     """Give one of both. With neither the ticket goes back to its queue."""
 
     person = serializers.CharField(required=False, allow_null=True, max_length=150, help_text="username")
@@ -169,7 +169,7 @@ class FixInput(ReplayInput):
     dry_run = serializers.BooleanField(default=False)
 
 
-class ResolveInput(serializers.Serializer):  # type: ignore[type-arg]
+class ResolveInput(serializers.Serializer):
     resolution = serializers.ChoiceField(
         choices=Resolution.choices, help_text="one of `resolutions_by_hand` of the ticket"
     )
@@ -191,7 +191,7 @@ class FixPreviewOutput(ReadSerializer):
     warnings = serializers.ListField(child=serializers.CharField())
 
 
-class DecideInput(serializers.Serializer):  # type: ignore[type-arg]
+class DecideInput(serializers.Serializer):
     decision = serializers.ChoiceField(choices=Decision.choices)
     reason = serializers.CharField(max_length=5000)
 

@@ -8,7 +8,11 @@ from meshline.kernel.api.problems import unknown_address
 
 urlpatterns = [
     path("schema/", SpectacularAPIView.as_view(), name="api-schema"),
-    path("docs/", SpectacularSwaggerSplitView.as_view(url_name="api-schema", template_name="api/docs.html"), name="api-docs"),
+    path(
+        "docs/",
+        SpectacularSwaggerSplitView.as_view(url_name="api-schema", template_name="api/docs.html"),
+        name="api-docs",
+    ),
     path("docs/problems/<slug:code>", explain, name="api-problem"),
     path("", include("syncflows.governance.api_urls")),
     path("", include("syncflows.engine.api_urls")),

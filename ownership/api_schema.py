@@ -12,7 +12,7 @@ from ownership.enums import Scope
 SCOPES = "; ".join(f"`{scope.value}` {scope.label}" for scope in Scope)
 
 
-class BearerTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+class BearerTokenScheme(OpenApiAuthenticationExtension):
     target_class = "ownership.authentication.BearerToken"
     name = "bearerToken"
 
@@ -25,7 +25,7 @@ class BearerTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-unty
         return {"type": "http", "scheme": "bearer", "description": f"{made}. Scopes: {SCOPES}."}
 
 
-class ConsoleSessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+class ConsoleSessionScheme(OpenApiAuthenticationExtension):
     target_class = "ownership.authentication.ConsoleSession"
     name = "consoleSession"
 

@@ -9,11 +9,11 @@ from syncflows.engine.enums import AttemptStatus, EventStatus, FactKind, RunStat
 from syncflows.enums import HoldReason
 
 
-class EventOutput(serializers.Serializer):  # type: ignore[type-arg]
+class EventOutput(serializers.Serializer):
     """What arrived, without its payload."""
 
     id = serializers.CharField(source="public_id")
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]  # a field named as the property of fields
     source_event_id = serializers.CharField()
     type = serializers.CharField()
     status = serializers.ChoiceField(choices=EventStatus.choices)
@@ -26,7 +26,7 @@ class EventOutput(serializers.Serializer):  # type: ignore[type-arg]
     synthetic = serializers.BooleanField()
 
 
-class FactOutput(serializers.Serializer):  # type: ignore[type-arg]
+class FactOutput(serializers.Serializer):
     """One fact of the lineage, in order."""
 
     at = Time()
@@ -36,7 +36,7 @@ class FactOutput(serializers.Serializer):  # type: ignore[type-arg]
     actor = serializers.CharField(help_text="empty: the engine")
 
 
-class AttemptOutput(serializers.Serializer):  # type: ignore[type-arg]
+class AttemptOutput(serializers.Serializer):
     """One try at an outside write."""
 
     number = serializers.IntegerField()
@@ -48,7 +48,7 @@ class AttemptOutput(serializers.Serializer):  # type: ignore[type-arg]
     error = serializers.CharField()
 
 
-class StepOutput(serializers.Serializer):  # type: ignore[type-arg]
+class StepOutput(serializers.Serializer):
     """One planned effect of a run."""
 
     name = serializers.CharField()
@@ -63,7 +63,7 @@ class StepOutput(serializers.Serializer):  # type: ignore[type-arg]
     attempts = AttemptOutput(many=True)
 
 
-class RunOutput(serializers.Serializer):  # type: ignore[type-arg]
+class RunOutput(serializers.Serializer):
     """One event carried by one flow version."""
 
     id = serializers.CharField(source="public_id")

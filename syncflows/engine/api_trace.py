@@ -21,7 +21,7 @@ KEY_TEXT = (
 )
 
 
-class MatchOutput(serializers.Serializer):  # type: ignore[type-arg]
+class MatchOutput(serializers.Serializer):
     """One event that answers to the key, with its runs."""
 
     by = serializers.CharField(help_text="as what it answers: canonical key, order number, customer…")
@@ -29,7 +29,7 @@ class MatchOutput(serializers.Serializer):  # type: ignore[type-arg]
     runs = RunOutput(many=True)
 
 
-class TraceOutput(serializers.Serializer):  # type: ignore[type-arg]
+class TraceOutput(serializers.Serializer):
     """What answers to the key, newest first. Each run's lineage is at /api/v1/runs/<id>/lineage/."""
 
     key = serializers.CharField()

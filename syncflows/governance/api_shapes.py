@@ -9,17 +9,17 @@ from ownership.enums import OwnerRole, SystemState
 from syncflows.governance.enums import VersionState
 
 
-class PersonOutput(serializers.Serializer):  # type: ignore[type-arg]
+class PersonOutput(serializers.Serializer):
     username = serializers.CharField()
     name = serializers.CharField(source="__str__")
 
 
-class TeamOutput(serializers.Serializer):  # type: ignore[type-arg]
+class TeamOutput(serializers.Serializer):
     name = serializers.CharField()
     title = serializers.CharField()
 
 
-class OwnerOutput(serializers.Serializer):  # type: ignore[type-arg]
+class OwnerOutput(serializers.Serializer):
     """One cell of the ownership matrix."""
 
     flow = serializers.CharField()
@@ -29,7 +29,7 @@ class OwnerOutput(serializers.Serializer):  # type: ignore[type-arg]
     fallback = PersonOutput(allow_null=True)
 
 
-class VersionOutput(serializers.Serializer):  # type: ignore[type-arg]
+class VersionOutput(serializers.Serializer):
     """One immutable version of a definition."""
 
     number = serializers.IntegerField()
@@ -40,7 +40,7 @@ class VersionOutput(serializers.Serializer):  # type: ignore[type-arg]
     signed_by = serializers.ListField(child=serializers.CharField())
 
 
-class FlowOutput(serializers.Serializer):  # type: ignore[type-arg]
+class FlowOutput(serializers.Serializer):
     """A flow and the version in force; null where it is retired."""
 
     name = serializers.CharField()
@@ -51,7 +51,7 @@ class FlowOutput(serializers.Serializer):  # type: ignore[type-arg]
     active = VersionOutput(allow_null=True)
 
 
-class FlowStepOutput(serializers.Serializer):  # type: ignore[type-arg]
+class FlowStepOutput(serializers.Serializer):
     """One outside write, as the version in force defines it."""
 
     name = serializers.CharField()
@@ -71,7 +71,7 @@ class FlowDetailOutput(FlowOutput):
     document = Json(allow_null=True, help_text="the definition, as its file has it")
 
 
-class ContractOutput(serializers.Serializer):  # type: ignore[type-arg]
+class ContractOutput(serializers.Serializer):
     """What an event must look like."""
 
     name = serializers.CharField()
@@ -90,7 +90,7 @@ class ContractDetailOutput(ContractOutput):
     versions = VersionOutput(many=True)
 
 
-class SystemOutput(serializers.Serializer):  # type: ignore[type-arg]
+class SystemOutput(serializers.Serializer):
     """A connected application and whether Meshline writes to it now."""
 
     name = serializers.CharField()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from decimal import Decimal
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
@@ -60,8 +61,6 @@ def amount(value: Any, currency: str) -> dict[str, str] | None:
     shown = value.normalize()
     least = -money.places(currency)
     return {
-        "amount": money.text(
-            value.quantize(money.Decimal(1).scaleb(least)) if money.exponent(shown) > least else shown
-        ),
+        "amount": money.text(value.quantize(Decimal(1).scaleb(least)) if money.exponent(shown) > least else shown),
         "currency": currency,
     }

@@ -91,22 +91,26 @@ def _first(record: IdempotencyRecord, work: Callable[[], HttpResponseBase], *, a
 def _claim(request: Request, key: str) -> tuple[IdempotencyRecord, bool]:
     """The record of this call, and whether its answer is stored. Raises Conflict while another call has it, Invalid for another request."""
     _sweep()
-    auth = request.auth if hasattr(request.auth, "public_id") else request.user
+    principal = _principal(request)
     fingerprint = _fingerprint(request)
     for _ in range(2):
         try:
             with transaction.atomic():
-                return IdempotencyRecord.objects.create(
-                    principal=auth.public_id, key=key, fingerprint=fingerprint
-                ), False
+                return IdempotencyRecord.objects.create(principal=principal, key=key, fingerprint=fingerprint), False
         except IntegrityError:  # the unique constraint decides which of two calls is the first
-            found = IdempotencyRecord.objects.filter(principal=auth.public_id, key=key).first()
+            found = IdempotencyRecord.objects.filter(principal=principal, key=key).first()
         if found and found.created_at >= timezone.now() - KEPT_FOR:
             return _known(found, key=key, fingerprint=fingerprint)
         IdempotencyRecord.objects.filter(
-            pk=found.pk if found else None, created_at__lt=timezone.now() - KEPT_FOR
+            principal=principal, key=key, created_at__lt=timezone.now() - KEPT_FOR
         ).delete()
     raise _in_flight(key)
+
+
+def _principal(request: Request) -> str:
+    """The token, or the person of a session, by public id."""
+    caller: Any = request.auth if hasattr(request.auth, "public_id") else request.user
+    return str(caller.public_id)
 
 
 def _known(found: IdempotencyRecord, *, key: str, fingerprint: str) -> tuple[IdempotencyRecord, bool]:

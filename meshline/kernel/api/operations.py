@@ -65,5 +65,5 @@ class ListOperation(mixins.ListModelMixin, Operation):
         asked = request.method in ("GET", "HEAD")
         return query.names_of(self.filterset_class) | paging.NAMES if asked else frozenset()
 
-    def get(self, request: Request, **kwargs: Any) -> Response:
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return self.list(request)

@@ -41,7 +41,7 @@ class NewestFirst(CursorPagination):
         try:
             cursor = super().decode_cursor(request)
         except NotFound:
-            cursor = Cursor(0, False, "unreadable")
+            cursor = Cursor(0, False, "unreadable")  # type: ignore[arg-type]  # positions are texts
         if cursor and cursor.position is not None and not _is_row_number(str(cursor.position)):
             raise BadQuery(
                 "The cursor cannot be read. Begin again without one.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -35,7 +36,7 @@ class Command(BaseCommand):
 
     def handle(self, *, act: str, **options: Any) -> None:
         try:
-            answer = {"create": _create, "list": _list, "revoke": _revoke}[act](**options)
+            answer = ACTS[act](**options)
         except MeshlineError as error:
             raise CommandError(error.message) from error
         self.stdout.write(json.dumps(answer))
@@ -68,3 +69,6 @@ def _shown(token: ApiToken) -> dict[str, Any]:
     times = {name: getattr(token, name) for name in ("created_at", "expires_at", "revoked_at", "last_used_at")}
     told = {name: value.isoformat() if value else None for name, value in times.items()}
     return {"id": token.public_id, "name": token.name, "scopes": token.scopes, "systems": token.systems, **told}
+
+
+ACTS: dict[str, Callable[..., dict[str, Any]]] = {"create": _create, "list": _list, "revoke": _revoke}
