@@ -28,6 +28,13 @@ def test_lost_database_is_told_without_its_address() -> None:
     assert "secret_user" not in answer.content.decode()
 
 
+def test_lost_database_is_a_problem_document_for_programs() -> None:
+    request = RequestFactory().post("/ingest/crm/")
+    request.user = Unreachable()
+    answer = middleware()(request)
+    assert (answer.status_code, answer["Content-Type"], answer["Retry-After"]) == (503, "application/problem+json", "5")
+
+
 @pytest.mark.parametrize(
     ("error", "status"),
     [
