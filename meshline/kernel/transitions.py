@@ -12,6 +12,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.db import models, transaction
 
+from meshline.kernel import bulk_rows
 from meshline.kernel.actors import Actor
 from meshline.kernel.errors import Conflict, Missing
 
@@ -97,9 +98,7 @@ def move_each(rows: Collection[Any], *, machine: Machine, to: Callable[[Any], st
         machine.check(found=getattr(row, machine.status_field), to=to(row), ident=_name(row))
     for row in rows:
         setattr(row, machine.status_field, to(row))
-    if rows:
-        rows_model = type(next(iter(rows)))
-        rows_model._default_manager.bulk_update(rows, [machine.status_field, *fields])
+    bulk_rows.update(list(rows), [machine.status_field, *fields])
 
 
 def sign(row: Any, *, by: Actor, reason: str) -> None:

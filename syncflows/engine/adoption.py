@@ -13,7 +13,7 @@ from django.utils import timezone
 from syncflows.engine import failures, plans
 from syncflows.engine.carry import Carry, Rest
 from syncflows.engine.enums import IN_FLIGHT, FactKind, RunStatus, StepStatus
-from syncflows.engine.models import Step
+from syncflows.engine.models import Step, WriteAttempt
 from syncflows.enums import ExceptionClass
 from syncflows.governance.schemas.flows import Step as StepSpec
 
@@ -33,6 +33,9 @@ def settle(carries: Sequence[Carry]) -> None:
     for carry in carries:
         carry.steps = [_settled(carry, planned, own.get((carry.run.pk, planned.index)), owners, fresh) for planned in carry.steps]
     Step.objects.bulk_create(fresh)
+    tried = {step.pk: carry for carry in carries for step in carry.steps if step not in fresh}
+    for attempt in WriteAttempt.objects.filter(step__in=tried).order_by("number") if tried else ():
+        tried[attempt.step_id].attempts[attempt.step_id] = attempt
 
 
 def spec_of(carry: Carry, step: Step) -> StepSpec:

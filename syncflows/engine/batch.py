@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import DatabaseError, transaction
 from django.utils import timezone
 
-from meshline.kernel import transitions
+from meshline.kernel import bulk_rows, transitions
 from syncflows.engine import adoption, claims, execute, failures, health, lineage, loading, ordering, records, recording, resting, stages
 from syncflows.engine.carry import Carry, Rest
 from syncflows.engine.claims import Lease
@@ -67,7 +67,7 @@ def _store(lease: Lease, carries: Sequence[Carry]) -> None:
         _supersede_older(held)
         adoption.settle([carry for carry in held if not carry.rest])
         _complete_without_steps(held)
-        Run.objects.bulk_update([carry.run for carry in held if not carry.rest], resting.CARRIED) if held else None
+        bulk_rows.update([carry.run for carry in held if not carry.rest], resting.CARRIED)
         resting.apply(held)
 
 
@@ -118,18 +118,21 @@ def _held(lease: Lease, carries: Sequence[Carry]) -> list[Carry]:
 
 def _supersede_older(carries: Sequence[Carry]) -> None:
     """Parked runs of older events of the same record have nothing left to say once a newer one speaks."""
-    for carry in carries:
-        if not carry.supersedes:
-            continue
-        older = list(ordering.older_parked(carry.run).select_for_update(skip_locked=True))
+    speaking = [carry for carry in carries if carry.supersedes]
+    parked = ordering.parked_in_lanes([carry.run for carry in speaking]) if speaking else {}
+    for carry in speaking:
+        older = [run for run in parked.get((carry.run.flow, carry.run.lane), []) if ordering.place(run) < ordering.place(carry.run)]
         if older:
-            ids = [run.pk for run in older]
-            reason = f"{carry.run.public_id} carries a newer event of {carry.run.canonical_key}"
-            carry.facts += [lineage.of_run(run, FactKind.SUPERSEDED, reason) for run in older]
-            transitions.move_many(
-                Run.objects.filter(pk__in=ids), machine=RUN, expected=PARKED, to=RunStatus.SUPERSEDED, status_reason=reason, hold_reason="", waits_for="", ended_at=timezone.now()
-            )
-            runs_ended(ids, why=RunStatus.SUPERSEDED.value, by=resting.ENGINE)
+            _supersede(older, by=carry)
+
+
+def _supersede(older: list[Run], *, by: Carry) -> None:
+    ids, now = [run.pk for run in older], timezone.now()
+    reason = f"{by.run.public_id} carries a newer event of {by.run.canonical_key}"
+    by.facts += [lineage.of_run(run, FactKind.SUPERSEDED, reason) for run in older]
+    ended = {"status_reason": reason, "hold_reason": "", "waits_for": "", "ended_at": now, "updated_at": now}
+    transitions.move_many(Run.objects.filter(pk__in=ids), machine=RUN, expected=PARKED, to=RunStatus.SUPERSEDED, **ended)
+    runs_ended(ids, why=RunStatus.SUPERSEDED.value, by=resting.ENGINE)
 
 
 def _complete_without_steps(carries: Sequence[Carry]) -> None:

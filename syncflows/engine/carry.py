@@ -10,7 +10,7 @@ from meshline.kernel.errors import MeshlineError
 from meshline.kernel.expressions import Scope
 from syncflows.engine import lineage
 from syncflows.engine.enums import FactKind, RunStatus
-from syncflows.engine.models import LineageFact, Run, Step, TraceKey
+from syncflows.engine.models import LineageFact, Run, Step, TraceKey, WriteAttempt
 from syncflows.enums import HoldReason
 from syncflows.governance.catalog import Versioned
 from syncflows.hooks import Failure
@@ -31,7 +31,7 @@ class Rest:
 @dataclass(eq=False)
 class Carry:
     """A run with its definitions. `names` are the variables expressions read; `facts` and `keys` are written with the next transaction;
-    `broken` why its definitions could not be loaded; `wanted` what a step should become once an earlier, unanswered write of it is known not to exist."""
+    `attempts` the last try of each step, by the step's row number; `broken` why its definitions could not be loaded; `wanted` what a step should become once an earlier, unanswered write of it is known not to exist."""
 
     run: Run
     flow: Versioned
@@ -42,6 +42,7 @@ class Carry:
     names: dict[str, Any] = field(default_factory=dict)
     scope: Scope | None = None
     steps: list[Step] = field(default_factory=list)
+    attempts: dict[int, WriteAttempt] = field(default_factory=dict)
     rest: Rest | None = None
     broken: MeshlineError | None = None
     wanted: dict[int, Step] = field(default_factory=dict)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from django.db.models import Subquery, Value
+from django.db.models.functions import Coalesce
+
 from meshline.kernel.expressions import Escaping
 from syncflows.engine.models import CanonicalRecord, CrosswalkEntry
 from syncflows.governance.catalog import Catalog
@@ -33,8 +36,7 @@ class Lookups:
             for found in catalog.all(Kind.CROSSWALK)
             for alias, key in found.spec.aliases.items()
         }
-        self._keys: dict[tuple[str, str, str], tuple[str, str] | None] = {}
-        self._records: dict[tuple[str, str], CanonicalRecord | None] = {}
+        self._found: dict[tuple[str, str, str], tuple[CanonicalRecord, str] | None] = {}
         self.used: list[dict[str, str]] = []
 
     def lookup(self, system: str, entity: str, value: Any) -> dict[str, Any]:
@@ -54,26 +56,27 @@ class Lookups:
         return str(found)
 
     def _record(self, system: str, entity: str, value: str) -> CanonicalRecord:
-        key, how = self._key(system, entity, value) or (value.strip(), "own key")
-        record = self._load(entity, key)
-        if record is None:
-            raise Unresolved(f"No {entity} answers to {value!r} of {system}", entity=entity, value=value, waits_for=waits_for(entity, system, value))
-        self.used.append({"entity": entity, "value": value, "key": key, "how": how})
-        return record
-
-    def _key(self, system: str, entity: str, value: str) -> tuple[str, str] | None:
         place = (entity, system, folded(value))
-        if place in self._aliases:
-            return self._aliases[place], "declared alias"
-        if place not in self._keys:
-            row = CrosswalkEntry.objects.filter(entity=entity, system=system, value=folded(value)).values_list("key", "origin").first()
-            self._keys[place] = (row[0], row[1]) if row else None
-        return self._keys[place]
+        if place not in self._found:
+            self._found[place] = self._find(place, value.strip())
+        found = self._found[place]
+        if found is None:
+            raise Unresolved(f"No {entity} answers to {value!r} of {system}", entity=entity, value=value, waits_for=waits_for(entity, system, value))
+        self.used.append({"entity": entity, "value": value, "key": found[0].key, "how": found[1]})
+        return found[0]
 
-    def _load(self, entity: str, key: str) -> CanonicalRecord | None:
-        if (entity, key) not in self._records:
-            self._records[entity, key] = CanonicalRecord.objects.filter(object=entity, key=key).order_by("-updated_at").first()
-        return self._records[entity, key]
+    def _find(self, place: tuple[str, str, str], value: str) -> tuple[CanonicalRecord, str] | None:
+        """Declared alias, then what was learned or decided, then our own key; the newest record where several flows keep one. One query."""
+        entity, system, name = place
+        rows = CanonicalRecord.objects.filter(object=entity)
+        alias = self._aliases.get(place)
+        if alias is not None:
+            declared = rows.filter(key=alias).order_by("-updated_at").first()
+            return (declared, "declared alias") if declared else None
+        learned = CrosswalkEntry.objects.filter(entity=entity, system=system, value=name)
+        known = Coalesce(Subquery(learned.values("key")[:1]), Value(value))
+        record = rows.filter(key=known).annotate(origin=Subquery(learned.values("origin")[:1])).order_by("-updated_at").first()
+        return (record, record.origin or "own key") if record else None
 
 
 def folded(value: str) -> str:

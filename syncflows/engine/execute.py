@@ -121,7 +121,7 @@ def _job(carry: Carry, step: Step, catalog: Catalog) -> Job | None:
     system = catalog.get(Kind.SYSTEM, step.system)
     connector = connections.connection(system)
     guard = _guard(connector, step)
-    last = max(step.attempts.all(), key=lambda attempt: attempt.number, default=None)
+    last = carry.attempts.get(step.pk)
     sent_at = _unanswered(step, last)
     if sent_at is not None and guard not in SAFE_TO_REPEAT:
         return _probe(carry, step, system, connector, guard, last, sent_at)

@@ -35,10 +35,13 @@ def newest_spoken(runs: Collection[Run]) -> dict[tuple[str, str], Run]:
     return found
 
 
-def older_parked(run: Run) -> QuerySet[Run]:
-    """Parked runs of the same flow and lane whose event is older than this run's."""
-    older = Q(sequence__lt=run.sequence) | Q(sequence=run.sequence, event_id__lt=run.event_id)
-    return Run.objects.filter(older, flow=run.flow, lane=run.lane, status__in=PARKED)
+def parked_in_lanes(runs: Collection[Run]) -> dict[tuple[str, str], list[Run]]:
+    """Parked runs of these runs' lanes, locked, by (flow, lane). One query; call in a transaction. A run somebody else holds is left alone."""
+    found: dict[tuple[str, str], list[Run]] = {}
+    rows = Run.objects.select_for_update(of=("self",), skip_locked=True).filter(lane__in={run.lane for run in runs}, status__in=PARKED)
+    for row in rows.order_by("pk"):
+        found.setdefault((row.flow, row.lane), []).append(row)
+    return found
 
 
 def _beyond(run: Run) -> QuerySet[Run]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from django.utils import timezone
 
+from meshline.kernel import bulk_rows
 from syncflows.connectors.protocol import Answer
 from syncflows.engine import execute, failures, outcomes, records, resting
 from syncflows.engine.adoption import become, refuse_changed
@@ -26,7 +27,9 @@ def intend(jobs: Sequence[Job]) -> None:
         job.step.status = StepStatus.INTENDED
     WriteAttempt.objects.bulk_create([job.attempt for job in sends])
     WriteAttempt.objects.bulk_create([job.attempt for job in jobs if job.action == Action.PROBE and job.attempt.pk is None])
-    Step.objects.bulk_update([job.step for job in sends], STEP_FIELDS) if sends else None
+    bulk_rows.update([job.step for job in sends], STEP_FIELDS)
+    for job in jobs:
+        job.carry.attempts[job.step.pk] = job.attempt
 
 
 def sent(jobs: Sequence[Job]) -> None:
@@ -49,8 +52,8 @@ def answered(results: Sequence[Result]) -> None:
         if result.job.step.status == StepStatus.DONE and not had_any:
             delivered.append(result.job.carry)
     steps = [result.job.step for result in results]
-    Step.objects.bulk_update(steps, STEP_FIELDS)
-    WriteAttempt.objects.bulk_update([result.job.attempt for result in results], ATTEMPT_FIELDS)
+    bulk_rows.update(steps, STEP_FIELDS)
+    bulk_rows.update([result.job.attempt for result in results], ATTEMPT_FIELDS)
     resting.apply([result.job.carry for result in results])
     records.apply(delivered)
 

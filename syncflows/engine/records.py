@@ -16,6 +16,7 @@ from syncflows.engine.machines import RUN
 from syncflows.engine.models import CanonicalRecord, Run
 from syncflows.enums import HoldReason
 
+RELEASED_AT_ONCE = 200
 UPDATED = ["source", "sequence", "event", "run", "document", "amount", "currency", "business_date", "external_ids", "delivered_at", "updated_at"]
 
 
@@ -37,8 +38,9 @@ def apply(carries: Sequence[Carry]) -> None:
 
 
 def release_waiting(waits: set[str]) -> int:
-    """Let runs go on that were held for one of these names; the count. Call in a transaction."""
-    runs = list(Run.objects.select_for_update(skip_locked=True).filter(status=RunStatus.HELD, hold_reason=HoldReason.DEPENDENCY, waits_for__in=waits))
+    """Let runs go on that were held for one of these names, up to a bound; the count. The sweeper releases the rest. Call in a transaction."""
+    held = Run.objects.filter(status=RunStatus.HELD, hold_reason=HoldReason.DEPENDENCY, waits_for__in=waits)
+    runs = list(held.select_for_update(skip_locked=True).order_by("pk")[:RELEASED_AT_ONCE])
     if not runs:
         return 0
     lineage.write([lineage.of_run(run, FactKind.RELEASED, f"What it waited for has arrived: {run.waits_for}") for run in runs])
