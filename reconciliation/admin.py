@@ -11,7 +11,18 @@ from reconciliation.models import Discrepancy, ReconciliationRun
 
 @admin.register(ReconciliationRun)
 class ReconciliationRunAdmin(ReadOnly, ModelAdmin):
-    list_display = ("public_id", "flow", "system", "status", "window_from", "window_to", "compared", "matched", "tickets", "started_at")
+    list_display = (
+        "public_id",
+        "flow",
+        "system",
+        "status",
+        "window_from",
+        "window_to",
+        "compared",
+        "matched",
+        "tickets",
+        "started_at",
+    )
     list_filter = ("status", "flow")
     search_fields = ("public_id", "flow")
     ordering = ("-started_at",)

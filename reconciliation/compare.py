@@ -163,7 +163,9 @@ def finding_of(pair: Pair, *, rules: Sequence[FieldRule]) -> Finding | None:
 def differences(ours: OurRecord, item: TheirItem, rules: Sequence[FieldRule]) -> tuple[Difference, ...]:
     """The fields on which they do not agree, in the order of the rules."""
     found = ((rule, ours.fields.get(rule.name), item.fields.get(rule.name)) for rule in rules)
-    return tuple(Difference(rule.name, a, b, rule.tolerance) for rule, a, b in found if not _agree(a, b, rule.tolerance))
+    return tuple(
+        Difference(rule.name, a, b, rule.tolerance) for rule, a, b in found if not _agree(a, b, rule.tolerance)
+    )
 
 
 def in_doubt(finding: Finding) -> tuple[Decimal | None, str]:
@@ -214,10 +216,14 @@ def _ours_by_key(ours: Iterable[OurRecord]) -> dict[str, Pair]:
     pairs: dict[str, Pair] = {}
     for record in ours:
         if not record.key:
-            raise Invalid("A record of ours has no reference: `reconcile.ours` gives an empty text. Correct it in the flow.", code="reference_missing")
+            raise Invalid(
+                "A record of ours has no reference: `reconcile.ours` gives an empty text. Correct it in the flow.",
+                code="reference_missing",
+            )
         if record.key in pairs:
             raise Invalid(
-                f"Two records of ours have the reference {record.key!r}: `reconcile.ours` must tell records apart. Correct it in the flow.", code="reference_not_unique"
+                f"Two records of ours have the reference {record.key!r}: `reconcile.ours` must tell records apart. Correct it in the flow.",
+                code="reference_not_unique",
             )
         pairs[record.key] = Pair(record.key, record)
     return pairs

@@ -56,7 +56,9 @@ def subject_of(found: Discrepancy) -> str:
 
 
 def still_open(flow: str) -> list[Discrepancy]:
-    return list(Discrepancy.objects.filter(flow=flow, status=DiscrepancyStatus.OPEN).select_related("last_seen").order_by("pk"))
+    return list(
+        Discrepancy.objects.filter(flow=flow, status=DiscrepancyStatus.OPEN).select_related("last_seen").order_by("pk")
+    )
 
 
 @transaction.atomic
@@ -82,7 +84,9 @@ def save(about: Subject, findings: Sequence[Finding], *, seen_by: Reconciliation
     Discrepancy.objects.bulk_create(saved.opened, batch_size=BATCH)
     _ticket(about, saved.live, {finding.key: finding for finding in told}, records)
     Discrepancy.objects.bulk_update(saved.live, [*CONTENT, "last_seen", "ticket"], batch_size=BATCH)
-    Sighting.objects.bulk_create([Sighting(run=seen_by, discrepancy=row, kind=row.kind) for row in saved.live], batch_size=BATCH)
+    Sighting.objects.bulk_create(
+        [Sighting(run=seen_by, discrepancy=row, kind=row.kind) for row in saved.live], batch_size=BATCH
+    )
     lineage.write([_found(row) for row in saved.opened if row.ticket and row.ticket.run])
     return saved
 
@@ -99,9 +103,18 @@ def update(about: Subject, row: Discrepancy, finding: Finding) -> Discrepancy:
 
 
 @transaction.atomic
-def resolve(rows: Collection[Discrepancy], *, note: str, by: Actor, resolution: Resolution = Resolution.RECHECKED, close_tickets: bool = True) -> list[Discrepancy]:
+def resolve(
+    rows: Collection[Discrepancy],
+    *,
+    note: str,
+    by: Actor,
+    resolution: Resolution = Resolution.RECHECKED,
+    close_tickets: bool = True,
+) -> list[Discrepancy]:
     """Resolve those that are still open, and their tickets with them. Locks: the discrepancies, then the tickets. Idempotent: on the discrepancy."""
-    locked = Discrepancy.objects.select_for_update(of=("self",)).filter(pk__in=[row.pk for row in rows], status=DiscrepancyStatus.OPEN)
+    locked = Discrepancy.objects.select_for_update(of=("self",)).filter(
+        pk__in=[row.pk for row in rows], status=DiscrepancyStatus.OPEN
+    )
     ended = list(locked.order_by("pk"))
     now = timezone.now()
     transitions.move_many(
@@ -117,7 +130,15 @@ def resolve(rows: Collection[Discrepancy], *, note: str, by: Actor, resolution: 
 def reopen(row: Discrepancy, *, note: str, by: Actor) -> Discrepancy:
     """Open again, where a re-check finds that it never went away."""
     moved: Discrepancy = transitions.move(
-        Discrepancy, row.pk, machine=DISCREPANCY, expected=DiscrepancyStatus.RESOLVED, to=DiscrepancyStatus.OPEN, by=by, reason=note, resolved_at=None, resolution_note=""
+        Discrepancy,
+        row.pk,
+        machine=DISCREPANCY,
+        expected=DiscrepancyStatus.RESOLVED,
+        to=DiscrepancyStatus.OPEN,
+        by=by,
+        reason=note,
+        resolved_at=None,
+        resolution_note="",
     )
     return moved
 
@@ -130,12 +151,24 @@ def _fill(row: Discrepancy, finding: Finding, records: dict[int, CanonicalRecord
     row.kind = finding.kind
     row.ours = _ours_shown(finding, records)
     row.theirs = _plain([_item_shown(item) for item in finding.theirs] or None)
-    row.fields = _plain([{"name": item.name, "ours": compare.shown(item.ours), "theirs": compare.shown(item.theirs), "tolerance": item.tolerance} for item in finding.fields])
+    row.fields = _plain(
+        [
+            {
+                "name": item.name,
+                "ours": compare.shown(item.ours),
+                "theirs": compare.shown(item.theirs),
+                "tolerance": item.tolerance,
+            }
+            for item in finding.fields
+        ]
+    )
     row.amount, row.currency = compare.in_doubt(finding)
     return row
 
 
-def _ticket(about: Subject, rows: Sequence[Discrepancy], findings: dict[str, Finding], records: dict[int, CanonicalRecord]) -> None:
+def _ticket(
+    about: Subject, rows: Sequence[Discrepancy], findings: dict[str, Finding], records: dict[int, CanonicalRecord]
+) -> None:
     failures = [_failure(about, row, findings[row.key], records) for row in rows]
     opened = tickets.open_all(failures, subjects=[subject_of(row) for row in rows])
     by_subject = {ticket.subject: ticket for ticket in opened}
@@ -180,7 +213,14 @@ def _ours_shown(finding: Finding, records: dict[int, CanonicalRecord]) -> dict[s
 
 def _item_shown(item: TheirItem) -> dict[str, Any]:
     fields = {name: compare.shown(value) for name, value in item.fields.items()}
-    return {"id": item.ident, "key": item.key, "amount": item.amount, "currency": item.currency, "fields": fields, "document": item.item}
+    return {
+        "id": item.ident,
+        "key": item.key,
+        "amount": item.amount,
+        "currency": item.currency,
+        "fields": fields,
+        "document": item.item,
+    }
 
 
 def _plain(value: Any) -> Any:
@@ -190,7 +230,9 @@ def _plain(value: Any) -> Any:
 
 def _accepted(flow: str, keys: Sequence[str]) -> dict[str, list[str]]:
     """Key to what people accepted about it, newest decisions included."""
-    rows = Discrepancy.objects.filter(flow=flow, key__in=keys, status=DiscrepancyStatus.RESOLVED, ticket__resolution__in=UNPROVEN)
+    rows = Discrepancy.objects.filter(
+        flow=flow, key__in=keys, status=DiscrepancyStatus.RESOLVED, ticket__resolution__in=UNPROVEN
+    )
     found: dict[str, list[str]] = {}
     for row in rows:
         found.setdefault(row.key, []).append(_sight(row))
@@ -200,7 +242,16 @@ def _accepted(flow: str, keys: Sequence[str]) -> dict[str, list[str]]:
 def _sight(row: Discrepancy) -> str:
     """What a person saw when accepting it: the kind, the fields, and which documents."""
     theirs = sorted(item["id"] for item in row.theirs or ())
-    return jsontext.dumps([str(row.kind), row.fields, theirs, str(row.amount) if row.amount is None else f"{row.amount.normalize():f}", row.currency], sort_keys=True)
+    return jsontext.dumps(
+        [
+            str(row.kind),
+            row.fields,
+            theirs,
+            str(row.amount) if row.amount is None else f"{row.amount.normalize():f}",
+            row.currency,
+        ],
+        sort_keys=True,
+    )
 
 
 def _found(row: Discrepancy) -> LineageFact:
@@ -208,7 +259,15 @@ def _found(row: Discrepancy) -> LineageFact:
     assert ticket is not None
     assert ticket.run is not None
     summary = f"Found by {row.last_seen.public_id}: {ticket.message}"
-    return lineage.of_run(ticket.run, FactKind.RECONCILED, summary, discrepancy=row.public_id, ticket=ticket.public_id, found=str(row.kind), fields=row.fields)
+    return lineage.of_run(
+        ticket.run,
+        FactKind.RECONCILED,
+        summary,
+        discrepancy=row.public_id,
+        ticket=ticket.public_id,
+        found=str(row.kind),
+        fields=row.fields,
+    )
 
 
 def _tell_lineage(rows: Sequence[Discrepancy], note: str, by: Actor) -> None:
@@ -216,7 +275,14 @@ def _tell_lineage(rows: Sequence[Discrepancy], note: str, by: Actor) -> None:
     known = Discrepancy.objects.filter(pk__in=ids, ticket__run__isnull=False).select_related("ticket__run")
     lineage.write(
         [
-            lineage.of_run(row.ticket.run, FactKind.RECONCILED, f"{row.public_id} resolved: {note}", by=by, discrepancy=row.public_id, ticket=row.ticket.public_id)
+            lineage.of_run(
+                row.ticket.run,
+                FactKind.RECONCILED,
+                f"{row.public_id} resolved: {note}",
+                by=by,
+                discrepancy=row.public_id,
+                ticket=row.ticket.public_id,
+            )
             for row in known
             if row.ticket and row.ticket.run
         ]

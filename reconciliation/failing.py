@@ -39,7 +39,9 @@ def end(run: ReconciliationRun, problem: str, *, by: Actor) -> ReconciliationRun
 
 def recovered(run: ReconciliationRun, *, by: Actor) -> None:
     """A comparison was made: the ticket about failing ones is done."""
-    tickets.close_subjects([f"{SUBJECT}{run.flow}"], resolution=Resolution.RECOVERED, note=f"{run.public_id} compared it.", by=by)
+    tickets.close_subjects(
+        [f"{SUBJECT}{run.flow}"], resolution=Resolution.RECOVERED, note=f"{run.public_id} compared it.", by=by
+    )
 
 
 def _failure(run: ReconciliationRun, error: Exception) -> Failure:

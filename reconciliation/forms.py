@@ -12,5 +12,9 @@ class StartForm(forms.Form):
 
     flow = forms.CharField(max_length=80, widget=forms.HiddenInput)
     window_days = forms.IntegerField(
-        label="Days back from today", required=False, min_value=1, max_value=WINDOW_DAYS_MAX, help_text="By business date. Empty: as the flow says."
+        label="Days back from today",
+        required=False,
+        min_value=1,
+        max_value=WINDOW_DAYS_MAX,
+        help_text="By business date. Empty: as the flow says.",
     )

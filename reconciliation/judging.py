@@ -46,7 +46,9 @@ class Judge:
         self._explain([pairs[key] for key in pairs if pairs[key].ours is None and key not in young], found)
         self._set_aside_under_way(_doubtful(pairs.values(), self.reader) - found.in_flight, pairs, found)
         left_out = found.in_flight | set(found.explained)
-        found.comparison = compare.judge((pair for key, pair in pairs.items() if key not in left_out), rules=self.reader.rules)
+        found.comparison = compare.judge(
+            (pair for key, pair in pairs.items() if key not in left_out), rules=self.reader.rules
+        )
         return found
 
     def _look_up_theirs(self, lacking: list[Pair]) -> None:
@@ -83,7 +85,11 @@ class Judge:
     def _set_aside_under_way(self, keys: Collection[str], pairs: dict[str, Pair], found: Judged) -> None:
         """Records delivered again since the listing began, or being carried; and what a parked run has not come to write."""
         ours = {pair.ours.row: key for key in keys if (pair := pairs[key]).ours is not None and pair.ours.row}
-        rows = list(CanonicalRecord.objects.filter(pk__in=list(ours)).select_related("run").only("key", "delivered_at", "run__status", "run__public_id"))
+        rows = list(
+            CanonicalRecord.objects.filter(pk__in=list(ours))
+            .select_related("run")
+            .only("key", "delivered_at", "run__status", "run__public_id")
+        )
         carried = our_side.being_carried(self.about, {row.key for row in rows})
         for row in rows:
             key = ours[row.pk]
@@ -99,4 +105,3 @@ def _doubtful(pairs: Iterable[Pair], reader: Reader) -> set[str]:
 
 def _has_reference(pair: Pair) -> bool:
     return not pair.theirs or any(item.key for item in pair.theirs)
-

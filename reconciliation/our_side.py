@@ -48,7 +48,9 @@ def subject(catalog: Catalog, flow: str) -> Subject:
             "and run `manage.py flows apply DIR`.",
             code="no_reconcile_rule",
         )
-    return Subject(found, rule, catalog.get(Kind.SYSTEM, rule.system), catalog.get(Kind.MAPPING, found.spec.mapping).spec.object)
+    return Subject(
+        found, rule, catalog.get(Kind.SYSTEM, rule.system), catalog.get(Kind.MAPPING, found.spec.mapping).spec.object
+    )
 
 
 def in_window(about: Subject, reader: Reader, *, first: date, last: date, before: datetime) -> Iterator[OurRecord]:
@@ -64,7 +66,9 @@ def by_key(about: Subject, reader: Reader, keys: Collection[str]) -> dict[str, t
     canonical_keys = set(keys) | {run.canonical_key for runs in writers(about, keys).values() for run in runs}
     found: dict[str, tuple[OurRecord, CanonicalRecord]] = {}
     for chunk in _chunks(sorted(canonical_keys)):
-        rows = CanonicalRecord.objects.filter(object=about.canonical, key__in=chunk, flow=about.name, delivered_at__isnull=False)
+        rows = CanonicalRecord.objects.filter(
+            object=about.canonical, key__in=chunk, flow=about.name, delivered_at__isnull=False
+        )
         for row in rows:
             record = reader.our_record(row)
             if record.key in keys:
@@ -76,11 +80,17 @@ def writers(about: Subject, keys: Collection[str]) -> dict[str, list[Run]]:
     """Reference to the runs whose writes into the target carry it, by the deterministic keys of those writes."""
     operations = {step.operation for step in about.flow.spec.steps if step.system == about.rule.system}
     references = {
-        plans.idempotency_key(system=about.rule.system, operation=operation, reference=key): key for key in keys for operation in operations
+        plans.idempotency_key(system=about.rule.system, operation=operation, reference=key): key
+        for key in keys
+        for operation in operations
     }
     found: dict[str, list[Run]] = {}
     for chunk in _chunks(list(references)):
-        steps = Step.objects.filter(idempotency_key__in=chunk, owns_write=True).select_related("run").defer("document", "answer", "run__payload", "run__canonical")
+        steps = (
+            Step.objects.filter(idempotency_key__in=chunk, owns_write=True)
+            .select_related("run")
+            .defer("document", "answer", "run__payload", "run__canonical")
+        )
         for step in steps:
             found.setdefault(references[step.idempotency_key], []).append(step.run)
     return found

@@ -27,9 +27,13 @@ class DiscrepancyPageFilter(filters.FilterSet):
     """`run` with `kind`: exactly what that comparison counted as that kind, whatever became of it since."""
 
     flow = filters.CharFilter(field_name="flow", label="Flow", widget=forms.TextInput(attrs={"placeholder": "Flow"}))
-    kind = filters.ChoiceFilter(choices=DiscrepancyKind.choices, label="Kind", empty_label="Any kind", method="filter_kind")
+    kind = filters.ChoiceFilter(
+        choices=DiscrepancyKind.choices, label="Kind", empty_label="Any kind", method="filter_kind"
+    )
     status = filters.ChoiceFilter(choices=DiscrepancyStatus.choices, label="Status", empty_label="Any status")
-    key = filters.CharFilter(method="filter_key", label="Key", widget=forms.TextInput(attrs={"placeholder": "Reference"}))
+    key = filters.CharFilter(
+        method="filter_key", label="Key", widget=forms.TextInput(attrs={"placeholder": "Reference"})
+    )
     run = filters.CharFilter(method="filter_run", widget=forms.HiddenInput)
 
     class Meta:

@@ -24,7 +24,10 @@ class Reader:
 
     def __init__(self, rule: ReconcileRule, *, canonical: str) -> None:
         self.rule = rule
-        self.rules = [FieldRule(item.name, Decimal(item.tolerance) if item.tolerance is not None else None) for item in rule.fields]
+        self.rules = [
+            FieldRule(item.name, Decimal(item.tolerance) if item.tolerance is not None else None)
+            for item in rule.fields
+        ]
         self.unreadable = 0
         self.example = ""
         self._canonical = canonical
@@ -36,9 +39,12 @@ class Reader:
         try:
             key = text(_ask(self.rule.ours, self._ours))
         except MeshlineError as error:
-            raise Invalid(f"Our reference of {self._canonical} {record.key} is unknown: {error.message}. Correct reconcile.ours.", code="reference_missing") from error
+            raise Invalid(
+                f"Our reference of {self._canonical} {record.key} is unknown: {error.message}. Correct reconcile.ours.",
+                code="reference_missing",
+            ) from error
         fields = {item.name: _value(item.ours, self._ours) for item in self.rule.fields}
-        return OurRecord(key, fields, record.amount, record.currency, record.pk)
+        return OurRecord(key, fields, _plain(record.amount, record.currency), record.currency, record.pk)
 
     def their_item(self, item: Mapping[str, Any]) -> TheirItem | None:
         """None where the rule's `only` leaves it out."""
@@ -52,7 +58,15 @@ class Reader:
         self._note(next((value for value in (key, *fields.values()) if isinstance(value, Unreadable)), None))
         amount, currency = self._money()
         identity = tuple(f"{name}={item[name]}" for name in OWN_IDS if _is_id(item.get(name)))
-        return TheirItem("" if isinstance(key, Unreadable) else text(key), own_id(item), fields, amount, currency, dict(item), identity)
+        return TheirItem(
+            "" if isinstance(key, Unreadable) else text(key),
+            own_id(item),
+            fields,
+            amount,
+            currency,
+            dict(item),
+            identity,
+        )
 
     def check(self, listed: int) -> None:
         """Raises Invalid where most of what was listed cannot be read: then the rule or the system has changed, not the records."""
@@ -94,6 +108,14 @@ def own_id(item: Mapping[str, Any]) -> str:
 def text(value: Any) -> str:
     """A key or code as it can be stored."""
     return "" if value is None else str(value).replace("\0", "\ufffd").strip()[:KEY_LENGTH]
+
+
+def _plain(amount: Decimal | None, currency: str) -> Decimal | None:
+    """Without the zeros that the database's column adds, and nothing rounded away."""
+    if amount is None:
+        return None
+    rounded = round(amount, money.places(currency))
+    return rounded if rounded == amount else amount.normalize()
 
 
 def _is_id(value: Any) -> bool:

@@ -70,7 +70,11 @@ def _look(about: Subject, row: Discrepancy) -> Finding | None:
         _add_listed(about, target, row, pair)
         judged = Judge(about, about.reader(), target, timezone.now()).settle({row.key: pair})
     if row.key in judged.in_flight:
-        raise Conflict(f"{row.key} is being carried just now. Check {row.public_id} again in a moment.", code="in_flight", retryable=True)
+        raise Conflict(
+            f"{row.key} is being carried just now. Check {row.public_id} again in a moment.",
+            code="in_flight",
+            retryable=True,
+        )
     return judged.comparison.findings[0] if judged.comparison.findings else None
 
 
@@ -82,7 +86,9 @@ def _as_listed(about: Subject, target: their_side.Target, row: Discrepancy) -> F
     return judged.comparison.findings[0] if judged.comparison.findings else None
 
 
-def _add_listed(about: Subject, target: their_side.Target, row: Discrepancy, pair: Pair, *, idents: set[str] | None = None) -> None:
+def _add_listed(
+    about: Subject, target: their_side.Target, row: Discrepancy, pair: Pair, *, idents: set[str] | None = None
+) -> None:
     """From the list of the window that showed it last, for systems that look nothing up by reference."""
     reader = about.reader()
     for document in target.listed(first=row.last_seen.window_from, last=row.last_seen.window_to):
@@ -94,5 +100,9 @@ def _add_listed(about: Subject, target: their_side.Target, row: Discrepancy, pai
 def _agreed(row: Discrepancy, *, by: Actor, note: str) -> Rechecked:
     proof = f"{note} Proven by a re-check: both sides agree.".strip()
     discrepancies.resolve([row], note=proof, by=by)
-    tickets.close_subjects([subject_of(row)], resolution=Resolution.RECHECKED, note=proof, by=by)  # one that was reopened by hand
-    return Rechecked(find(row.public_id), True, f"Both sides agree on {row.key}. {row.public_id} and its ticket are resolved.")
+    tickets.close_subjects(
+        [subject_of(row)], resolution=Resolution.RECHECKED, note=proof, by=by
+    )  # one that was reopened by hand
+    return Rechecked(
+        find(row.public_id), True, f"Both sides agree on {row.key}. {row.public_id} and its ticket are resolved."
+    )

@@ -37,7 +37,9 @@ PROGRESS_EVERY = 1000
 Progress = Callable[[str], None]
 
 
-def start(*, flow: str, window_days: int | None = None, by: Actor, today: date | None = None, progress: Progress | None = None) -> ReconciliationRun:
+def start(
+    *, flow: str, window_days: int | None = None, by: Actor, today: date | None = None, progress: Progress | None = None
+) -> ReconciliationRun:
     """Compare now and return the run: completed, or failed with the reason in `problem` when the target could not be read.
 
     The window is the last `window_days` (default: as the flow says) up to today, by business date. `progress` is told sentences.
@@ -79,15 +81,28 @@ def _begin(about: Subject, *, window_days: int | None, by: Actor, today: date | 
     """The row of a new comparison. Earlier rows of this flow that still say running lost their process: the lock was free."""
     days = about.rule.window_days if window_days is None else window_days
     if not 1 <= days <= WINDOW_DAYS_MAX:
-        raise Invalid(f"A window of {days} days cannot be compared. Give 1 to {WINDOW_DAYS_MAX} days.", code="bad_window")
+        raise Invalid(
+            f"A window of {days} days cannot be compared. Give 1 to {WINDOW_DAYS_MAX} days.", code="bad_window"
+        )
     for lost in ReconciliationRun.objects.filter(flow=about.name, status=ReconciliationStatus.RUNNING):
         failing.end(lost, "It was cut off, or another comparison took its place. Nothing was judged by it.", by=by)
     last = today or timezone.now().date()
     first = max(last.toordinal() - days + 1, 1)
     run = ReconciliationRun.objects.create(
-        flow=about.name, system=about.system.name, window_from=date.fromordinal(first), window_to=last, started_at=timezone.now(), started_by=str(by)[:200]
+        flow=about.name,
+        system=about.system.name,
+        window_from=date.fromordinal(first),
+        window_to=last,
+        started_at=timezone.now(),
+        started_by=str(by)[:200],
     )
-    ledger.append(act="reconciliation.started", by=by, object_kind="reconciliation", object_id=run.public_id, detail={"flow": about.name, "window_days": days})
+    ledger.append(
+        act="reconciliation.started",
+        by=by,
+        object_kind="reconciliation",
+        object_id=run.public_id,
+        detail={"flow": about.name, "window_days": days},
+    )
     return run
 
 
@@ -124,7 +139,9 @@ def _judge(about: Subject, run: ReconciliationRun, progress: Progress) -> tuple[
 
 
 @transaction.atomic
-def _write(about: Subject, run: ReconciliationRun, judged: Judged, gone: list[Discrepancy], *, by: Actor) -> ReconciliationRun:
+def _write(
+    about: Subject, run: ReconciliationRun, judged: Judged, gone: list[Discrepancy], *, by: Actor
+) -> ReconciliationRun:
     saved = discrepancies.save(about, judged.comparison.findings, seen_by=run)
     saved.resolved = _resolve_gone(about, run, judged, gone, by=by)
     failing.recovered(run, by=by)
@@ -147,12 +164,21 @@ def _resolve_gone(about: Subject, run: ReconciliationRun, judged: Judged, gone: 
             settled.append(row)
     ended = discrepancies.resolve(settled, note=f"{run.public_id} compared it again and both sides agree.", by=by)
     for row in explained:
-        ended += discrepancies.resolve([row], note=f"{run.public_id}: {judged.explained[row.key]} is parked with a ticket of its own and explains it.", by=by)
+        ended += discrepancies.resolve(
+            [row],
+            note=f"{run.public_id}: {judged.explained[row.key]} is parked with a ticket of its own and explains it.",
+            by=by,
+        )
     return len(ended)
 
 
 def _totals(judged: Judged, saved: Saved) -> dict[str, Any]:
-    beside = {"in_flight": len(judged.in_flight), "explained": len(judged.explained), "accepted": len(saved.accepted), "resolved": saved.resolved}
+    beside = {
+        "in_flight": len(judged.in_flight),
+        "explained": len(judged.explained),
+        "accepted": len(saved.accepted),
+        "resolved": saved.resolved,
+    }
     return {**judged.comparison.totals, **beside}
 
 
@@ -168,7 +194,11 @@ def gone_from_listing(about: Subject, target: their_side.Target, rows: list[Disc
         reader = about.reader()
         listed = (reader.their_item(document) for document in target.listed(first=first, last=last))
         here = {item.key or item.ident for item in listed if item is not None}
-        gone += [row for row in rows if (row.last_seen.window_from, row.last_seen.window_to) == (first, last) and not _names(row) & here]
+        gone += [
+            row
+            for row in rows
+            if (row.last_seen.window_from, row.last_seen.window_to) == (first, last) and not _names(row) & here
+        ]
     return gone
 
 
@@ -205,7 +235,10 @@ def _alone(flow: str) -> Iterator[None]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", [LOCK_SPACE, flow])
         if not cursor.fetchone()[0]:
-            raise Conflict(f"A comparison of {flow} is running already. Wait for it to end; its result is on the reconciliation page.", code="reconciliation_running")
+            raise Conflict(
+                f"A comparison of {flow} is running already. Wait for it to end; its result is on the reconciliation page.",
+                code="reconciliation_running",
+            )
     try:
         yield
     finally:

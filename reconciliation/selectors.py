@@ -59,10 +59,19 @@ def flow_states(catalog: Catalog) -> list[FlowState]:
     names = [found.name for found in flows]
     last = {run.flow: run for run in ReconciliationRun.objects.filter(flow__in=names, pk=Subquery(newest))}
     counted: dict[str, dict[str, int]] = {}
-    for flow, kind, number in Discrepancy.objects.filter(OPEN, flow__in=names).values_list("flow", "kind").annotate(number=Count("pk")):
+    for flow, kind, number in (
+        Discrepancy.objects.filter(OPEN, flow__in=names).values_list("flow", "kind").annotate(number=Count("pk"))
+    ):
         counted.setdefault(flow, {})[kind] = number
     return [
-        FlowState(found.name, found.title or found.name, found.spec.reconcile.system, found.spec.reconcile.window_days, last.get(found.name), counted.get(found.name, {}))
+        FlowState(
+            found.name,
+            found.title or found.name,
+            found.spec.reconcile.system,
+            found.spec.reconcile.window_days,
+            last.get(found.name),
+            counted.get(found.name, {}),
+        )
         for found in flows
     ]
 
@@ -81,7 +90,9 @@ def run(public_id: str) -> ReconciliationRun:
 
 def discrepancies() -> QuerySet[Discrepancy]:
     """For lists: without both sides."""
-    return Discrepancy.objects.select_related("ticket__owner", "ticket__queue", "last_seen").defer("ours", "theirs", "ticket__context")
+    return Discrepancy.objects.select_related("ticket__owner", "ticket__queue", "last_seen").defer(
+        "ours", "theirs", "ticket__context"
+    )
 
 
 def drift_percent(found: ReconciliationRun) -> Decimal | None:
@@ -94,7 +105,11 @@ def drift_percent(found: ReconciliationRun) -> Decimal | None:
 
 def sums(found: ReconciliationRun) -> list[Sum]:
     """Both sides' totals, by currency."""
-    return [Sum(code, Decimal(value["ours"]), Decimal(value["theirs"])) for code, value in found.totals.items() if isinstance(value, dict)]
+    return [
+        Sum(code, Decimal(value["ours"]), Decimal(value["theirs"]))
+        for code, value in found.totals.items()
+        if isinstance(value, dict)
+    ]
 
 
 def beside(found: ReconciliationRun) -> dict[str, int]:

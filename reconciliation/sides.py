@@ -14,7 +14,12 @@ from meshline.kernel.templatetags.meshline import when
 from reconciliation.enums import DiscrepancyStatus
 from reconciliation.models import Discrepancy
 
-STATES = {EntryKind.RESOLVED: "done", EntryKind.OPENED: "failed", EntryKind.RECURRED: "failed", EntryKind.ESCALATED: "waiting"}
+STATES = {
+    EntryKind.RESOLVED: "done",
+    EntryKind.OPENED: "failed",
+    EntryKind.RECURRED: "failed",
+    EntryKind.ESCALATED: "waiting",
+}
 
 
 def field_rows(found: Discrepancy) -> list[dict[str, Any]]:
@@ -30,13 +35,25 @@ def field_rows(found: Discrepancy) -> list[dict[str, Any]]:
             tolerance = differing.get(name, {}).get("tolerance")
             changed = found.ours is None or not found.theirs or (name in differing and here != there)
             label = f"{name} ({item['id']})" if len(items) > 1 else name
-            rows.append({"field": label, "before": here, "after": there, "changed": changed, "note": f"tolerance {tolerance}" if changed and tolerance else ""})
+            rows.append(
+                {
+                    "field": label,
+                    "before": here,
+                    "after": there,
+                    "changed": changed,
+                    "note": f"tolerance {tolerance}" if changed and tolerance else "",
+                }
+            )
     return rows
 
 
 def documents(found: Discrepancy) -> list[dict[str, Any]]:
     """Both sides' documents as they were read, ours first. One that agreed was not kept."""
-    ours = [{"title": f"Our record {found.ours.get('record', '')}".strip(), "document": found.ours.get("document")}] if found.ours else []
+    ours = (
+        [{"title": f"Our record {found.ours.get('record', '')}".strip(), "document": found.ours.get("document")}]
+        if found.ours
+        else []
+    )
     theirs = [{"title": f"{item['id']} in {found.system}", "document": item["document"]} for item in found.theirs or ()]
     return [item for item in [*ours, *theirs] if item["document"]]
 
@@ -61,7 +78,15 @@ def facts(found: Discrepancy) -> list[tuple[str, Any]]:
 
 def timeline(entries: Iterable[TicketEntry]) -> list[dict[str, Any]]:
     """For `partials/timeline.html`."""
-    return [{"at": entry.at, "title": entry.text, "detail": f"{entry.get_kind_display()} · {entry.actor}", "state": STATES.get(EntryKind(entry.kind), "done")} for entry in entries]
+    return [
+        {
+            "at": entry.at,
+            "title": entry.text,
+            "detail": f"{entry.get_kind_display()} · {entry.actor}",
+            "state": STATES.get(EntryKind(entry.kind), "done"),
+        }
+        for entry in entries
+    ]
 
 
 def _run_link(public_id: str) -> Any:

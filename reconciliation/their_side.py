@@ -27,7 +27,10 @@ class Target:
         """Raises Misconfigured, Conflict (the system is paused by a person)."""
         state = System.objects.filter(name=about.system.name, state=SystemState.PAUSED).first()
         if state is not None:
-            raise Conflict(f"{about.system.name} is paused by a person: {state.state_reason or 'no reason given'}. Resume it, then compare.", code="system_paused")
+            raise Conflict(
+                f"{about.system.name} is paused by a person: {state.state_reason or 'no reason given'}. Resume it, then compare.",
+                code="system_paused",
+            )
         self._rule, self._system = about.rule, about.system
         self._connector = connection(about.system)
         self._writing = _writing_operation(about)

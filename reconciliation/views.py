@@ -52,11 +52,15 @@ def start(request: HttpRequest) -> HttpResponse:
         messages.error(request, f"No comparison was started. {problems}")
         return redirect("reconciliation")
     try:
-        run = runs.ask(flow=form.cleaned_data["flow"], window_days=form.cleaned_data["window_days"], by=actors.of(request.user))
+        run = runs.ask(
+            flow=form.cleaned_data["flow"], window_days=form.cleaned_data["window_days"], by=actors.of(request.user)
+        )
     except MeshlineError as error:
         messages.error(request, error.message)
         return redirect("reconciliation")
-    messages.success(request, f"{run.flow} is being compared with {run.system}. This page shows the result as soon as it is there.")
+    messages.success(
+        request, f"{run.flow} is being compared with {run.system}. This page shows the result as soon as it is there."
+    )
     return redirect("reconciliation-run", run.public_id)
 
 
@@ -121,7 +125,13 @@ def _filtered(request: HttpRequest, fixed: dict[str, str]) -> tuple[DiscrepancyP
 
 
 def _row(found: ReconciliationRun) -> dict[str, Any]:
-    return {"run": found, "sums": selectors.sums(found), "drift": selectors.drift_percent(found), "kinds": selectors.kind_counts(found), "beside": selectors.beside(found)}
+    return {
+        "run": found,
+        "sums": selectors.sums(found),
+        "drift": selectors.drift_percent(found),
+        "kinds": selectors.kind_counts(found),
+        "beside": selectors.beside(found),
+    }
 
 
 def _state(state: selectors.FlowState) -> dict[str, Any]:

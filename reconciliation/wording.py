@@ -33,13 +33,19 @@ def message(about: Subject, finding: Finding, *, record: str) -> str:
         return _missing_here(target, finding)
     if finding.kind == DiscrepancyKind.DUPLICATE:
         return _twice(target, finding)
-    parts = [_differs(item, finding, first=place == 0, target=target, mine=mine) for place, item in enumerate(finding.fields[:SHOWN])]
+    parts = [
+        _differs(item, finding, first=place == 0, target=target, mine=mine)
+        for place, item in enumerate(finding.fields[:SHOWN])
+    ]
     more = f"; and {len(finding.fields) - SHOWN} more fields differ" if len(finding.fields) > SHOWN else ""
     return f"{'; '.join(parts)}{more}."
 
 
 def remedy(about: Subject, finding: Finding) -> str:
-    target, again = about.system.title or about.system.name, "Then check again: the ticket closes when both sides agree."
+    target, again = (
+        about.system.title or about.system.name,
+        "Then check again: the ticket closes when both sides agree.",
+    )
     if finding.kind == DiscrepancyKind.MISSING_IN_TARGET:
         return f"Find out in {target} who removed or cancelled it. Restore it there under the reference {finding.key}, or accept its absence with a reason. {again}"
     if finding.kind == DiscrepancyKind.MISSING_IN_SOURCE:
@@ -76,7 +82,9 @@ def _missing_here(target: str, finding: Finding) -> str:
 
 
 def _twice(target: str, finding: Finding) -> str:
-    each = ", ".join(f"{item.ident} {shown_amount(item.amount, item.currency)}".strip() for item in finding.theirs[:SHOWN])
+    each = ", ".join(
+        f"{item.ident} {shown_amount(item.amount, item.currency)}".strip() for item in finding.theirs[:SHOWN]
+    )
     ours = shown_amount(finding.ours.amount, finding.ours.currency) if finding.ours else ""
     told = f"; our record says {ours}" if ours else "; no record of ours explains it" if finding.ours is None else ""
     return f"{finding.key} is {len(finding.theirs)} times in {target}: {each}{'…' if len(finding.theirs) > SHOWN else ''}{told}."
@@ -84,7 +92,10 @@ def _twice(target: str, finding: Finding) -> str:
 
 def _differs(found: Difference, finding: Finding, *, first: bool, target: str, mine: str) -> str:
     item = finding.theirs[0]
-    theirs, ours = _value(found.theirs, found, item.currency), _value(found.ours, found, finding.ours.currency if finding.ours else "")
+    theirs, ours = (
+        _value(found.theirs, found, item.currency),
+        _value(found.ours, found, finding.ours.currency if finding.ours else ""),
+    )
     if first:
         what = "" if found.tolerance is not None and found.name in ("total", "amount") else f"{found.name} "
         return f"{item.ident}{' ' if not what else f': {what}'}is {theirs} in {target}, {ours} in {mine}"

@@ -160,21 +160,36 @@ def client(url: str) -> httpx.Client:
 
 def customer(url: str) -> str:
     with client(url) as erp:
-        return str(erp.post("/customers", json={"external_id": "C1", "name": "Amberley Foundry"}).raise_for_status().json()["id"])
+        return str(
+            erp.post("/customers", json={"external_id": "C1", "name": "Amberley Foundry"})
+            .raise_for_status()
+            .json()["id"]
+        )
 
 
 def deliver(*idents: str, customer_id: str, amount: str = "100.00", day: str = "2026-11-10", **values: Any) -> None:
     """Won deals, carried to rest by the engine."""
     payloads = ({"id": ident, "customer": customer_id, "amount": amount, "day": day, **values} for ident in idents)
-    ingest.accept([Arrival(source="crm", type="deal.won", payload=payload) for payload in payloads], catalog=catalog.current())
+    ingest.accept(
+        [Arrival(source="crm", type="deal.won", payload=payload) for payload in payloads], catalog=catalog.current()
+    )
     while batch.work():
         pass
 
 
-def order(customer_id: str, reference: str | None, *, amount: str = "100.00", day: str = "2026-11-10") -> dict[str, Any]:
+def order(
+    customer_id: str, reference: str | None, *, amount: str = "100.00", day: str = "2026-11-10"
+) -> dict[str, Any]:
     """An order as somebody types it into the ERP by hand."""
     lines = [{"sku": "KI-1", "quantity": 1, "unit_price": amount}]
-    return {"external_id": reference, "customer_id": customer_id, "currency": "USD", "order_date": day, "lines": lines, "total": amount}
+    return {
+        "external_id": reference,
+        "customer_id": customer_id,
+        "currency": "USD",
+        "order_date": day,
+        "lines": lines,
+        "total": amount,
+    }
 
 
 def compare(**values: Any) -> ReconciliationRun:

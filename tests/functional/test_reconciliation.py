@@ -81,7 +81,7 @@ def test_a_flow_that_was_never_compared_can_be_started(alice, erp):
     answer = alice.post("/reconciliation/start/", {"flow": "deals", "window_days": "400"})
     run = ReconciliationRun.objects.get()
     assert answer["Location"] == f"/reconciliation/runs/{run.public_id}/"
-    assert (run.status, run.window_to - run.window_from).__str__().count("399 days") == 1
+    assert (run.status, (run.window_to - run.window_from).days) == (ReconciliationStatus.RUNNING, 399)
     assert "Comparing." in body(alice, answer["Location"])
     runs.carry(run_id=run.pk, by=comparisons.TESTER)
     assert "Nothing to compare in this window" in body(alice, answer["Location"])
@@ -116,7 +116,7 @@ def test_counts_of_a_comparison_open_exactly_their_rows(alice, found):
 def test_a_partial_is_only_the_comparison(alice, found):
     answer = alice.get(f"/reconciliation/runs/{found.public_id}/", headers={"HX-Request": "true"})
     assert answer.content.decode().lstrip().startswith('<div id="comparison"')
-    assert answer["Vary"] == "HX-Request"
+    assert "HX-Request" in answer["Vary"]
 
 
 def test_every_discrepancy_shows_both_sides_escaped(alice, found):
@@ -140,13 +140,24 @@ def test_check_again_says_what_differs_and_then_that_it_agrees(alice, auditor, f
 
 
 def test_check_again_tells_that_the_target_is_down(alice, found, sandbox):
-    httpx.post(f"{sandbox.url}/_control/faults", json={"system": "erp", "kind": "status", "params": {"status": 503}}, trust_env=False).raise_for_status()
+    httpx.post(
+        f"{sandbox.url}/_control/faults",
+        json={"system": "erp", "kind": "status", "params": {"status": 503}},
+        trust_env=False,
+    ).raise_for_status()
     row = Discrepancy.objects.first()
-    assert "could not be checked" in alice.post(f"/reconciliation/discrepancies/{row.public_id}/recheck/", follow=True).content.decode()
+    assert (
+        "could not be checked"
+        in alice.post(f"/reconciliation/discrepancies/{row.public_id}/recheck/", follow=True).content.decode()
+    )
 
 
 def test_a_failed_comparison_shows_why(alice, found, sandbox):
-    httpx.post(f"{sandbox.url}/_control/faults", json={"system": "erp", "kind": "status", "params": {"status": 503}}, trust_env=False).raise_for_status()
+    httpx.post(
+        f"{sandbox.url}/_control/faults",
+        json={"system": "erp", "kind": "status", "params": {"status": 503}},
+        trust_env=False,
+    ).raise_for_status()
     run = comparisons.compare()
     assert run.status == ReconciliationStatus.FAILED
     assert "Nothing was judged." in body(alice, f"/reconciliation/runs/{run.public_id}/")
@@ -161,7 +172,12 @@ def test_unknown_ids_and_bad_filters_are_answered_in_words(alice, found):
 
 
 def test_pages_take_a_person_who_is_logged_in(client, db):
-    for path in ("/reconciliation/", "/reconciliation/runs/rec_1/", "/reconciliation/discrepancies/", "/reconciliation/discrepancies/dis_1/"):
+    for path in (
+        "/reconciliation/",
+        "/reconciliation/runs/rec_1/",
+        "/reconciliation/discrepancies/",
+        "/reconciliation/discrepancies/dis_1/",
+    ):
         assert client.get(path).status_code == 302
 
 
@@ -190,7 +206,12 @@ def test_pages_pass_axe_and_fit_the_window(open_page, transactional_db, erp, fou
 
     client.force_login(people.alice())
     row = Discrepancy.objects.get(kind="duplicate")
-    for path in ("/reconciliation/", f"/reconciliation/runs/{found.public_id}/", "/reconciliation/discrepancies/", f"/reconciliation/discrepancies/{row.public_id}/"):
+    for path in (
+        "/reconciliation/",
+        f"/reconciliation/runs/{found.public_id}/",
+        "/reconciliation/discrepancies/",
+        f"/reconciliation/discrepancies/{row.public_id}/",
+    ):
         page = open_page(path, theme=theme, width=width, session=client)
         assert list_violations(page) == [], path
         assert overflow_px(page) <= 0, path

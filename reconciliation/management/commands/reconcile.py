@@ -23,7 +23,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("flow", metavar="FLOW", help="name of a flow that has a reconcile rule")
-        parser.add_argument("--window-days", type=int, metavar="N", help="business days back from today; default: as the flow says")
+        parser.add_argument(
+            "--window-days", type=int, metavar="N", help="business days back from today; default: as the flow says"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         run = self._run(options["flow"], options["window_days"])
@@ -34,11 +36,15 @@ class Command(BaseCommand):
 
     def _run(self, flow: str, window_days: int | None) -> ReconciliationRun:
         try:
-            return runs.start(flow=flow, window_days=window_days, by=actors.system("command line"), progress=self.stderr.write)
+            return runs.start(
+                flow=flow, window_days=window_days, by=actors.system("command line"), progress=self.stderr.write
+            )
         except MeshlineError as error:
             raise CommandError(error.message) from error
         except DatabaseError as error:
-            raise CommandError(f"The database does not answer: {error}. Nothing was judged; run reconcile again when it is back.") from error
+            raise CommandError(
+                f"The database does not answer: {error}. Nothing was judged; run reconcile again when it is back."
+            ) from error
 
     def _report(self, run: ReconciliationRun) -> None:
         self.stderr.write(f"{run.public_id}: {run.window_from} to {run.window_to}")

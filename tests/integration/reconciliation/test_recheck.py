@@ -42,7 +42,10 @@ def test_recheck_of_what_agrees_resolves_discrepancy_and_ticket_and_tells_the_li
     patch_total(erp, "opp_1", "100.00")
     answer = recheck(found.public_id, by=TESTER)
     assert (answer.agrees, answer.discrepancy.status) == (True, DiscrepancyStatus.RESOLVED)
-    assert (Ticket.objects.get().status, Ticket.objects.get().resolution) == (TicketStatus.RESOLVED, Resolution.RECHECKED)
+    assert (Ticket.objects.get().status, Ticket.objects.get().resolution) == (
+        TicketStatus.RESOLVED,
+        Resolution.RECHECKED,
+    )
     assert LineageFact.objects.filter(kind=FactKind.RECONCILED).count() == 2
     assert recheck(found.public_id, by=TESTER).agrees  # again: nothing changes
     assert LineageFact.objects.filter(kind=FactKind.RECONCILED).count() == 2
@@ -89,7 +92,9 @@ def test_recheck_changes_nothing_while_the_record_is_carried_or_the_target_is_do
     with pytest.raises(Conflict, match="being carried"):
         recheck(found.public_id, by=TESTER)
     Run.objects.filter(canonical_key="1").update(status=RunStatus.COMPLETED)
-    httpx.post(f"{url}/_control/faults", json={"system": "erp", "kind": "status", "params": {"status": 503}}, trust_env=False).raise_for_status()
+    httpx.post(
+        f"{url}/_control/faults", json={"system": "erp", "kind": "status", "params": {"status": 503}}, trust_env=False
+    ).raise_for_status()
     with pytest.raises(ConnectorError, match="503"):
         recheck(found.public_id, by=TESTER)
     assert only_open() == found
@@ -111,7 +116,9 @@ def test_resolving_the_ticket_by_hand_is_refused_while_it_differs(found):
 
 def test_resolving_the_ticket_by_hand_is_proven_by_a_recheck(found, erp):
     patch_total(erp, "opp_1", "100.00")
-    ended = tickets.resolve(found.ticket, resolution=Resolution.CORRECTED, note="Corrected in the ERP.", by=people.alice())
+    ended = tickets.resolve(
+        found.ticket, resolution=Resolution.CORRECTED, note="Corrected in the ERP.", by=people.alice()
+    )
     assert (ended.status, ended.resolution) == (TicketStatus.RESOLVED, Resolution.RECHECKED)
     assert ended.resolution_note.startswith("Corrected in the ERP. Proven")
     found.refresh_from_db()
@@ -125,7 +132,9 @@ def test_resolving_takes_the_ability_before_anything_is_asked(found):
 
 
 def test_an_accepted_difference_stays_quiet_until_it_changes(found, erp):
-    ended = tickets.resolve(found.ticket, resolution=Resolution.ACCEPTED, note="A rebate that the customer got.", by=people.alice())
+    ended = tickets.resolve(
+        found.ticket, resolution=Resolution.ACCEPTED, note="A rebate that the customer got.", by=people.alice()
+    )
     assert ended.resolution == Resolution.ACCEPTED
     assert not Discrepancy.objects.filter(status=DiscrepancyStatus.OPEN).exists()
     run = compare()

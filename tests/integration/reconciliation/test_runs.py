@@ -66,9 +66,18 @@ def test_one_patched_order_is_exactly_one_difference_with_both_values(delivered,
     assert counts(run) == {"compared": 5, "matched": 4, "differs": 1, "tickets": 1}
     found = only_open()
     ticket = found.ticket
-    assert (found.key, found.kind, found.amount, found.currency) == ("opp_3", DiscrepancyKind.DIFFERS, Decimal(10), "USD")
+    assert (found.key, found.kind, found.amount, found.currency) == (
+        "opp_3",
+        DiscrepancyKind.DIFFERS,
+        Decimal(10),
+        "USD",
+    )
     assert found.fields == [{"name": "total", "ours": "100.00", "theirs": "90.00", "tolerance": "0.00"}]
-    assert (ticket.exception_class, ticket.reason, ticket.subject) == (ExceptionClass.DRIFT, "fields_differ", f"discrepancy:{found.public_id}")
+    assert (ticket.exception_class, ticket.reason, ticket.subject) == (
+        ExceptionClass.DRIFT,
+        "fields_differ",
+        f"discrepancy:{found.public_id}",
+    )
     assert ticket.message == f"{found.theirs[0]['id']} is USD 90.00 in ERP, USD 100.00 in our record of order 3."
     assert (ticket.amount, ticket.owner.username, ticket.remedy != "") == (Decimal(10), "dana", True)
     assert ticket.context["ours"]["document"]["total"] == "100.00"
@@ -83,7 +92,9 @@ def test_a_found_discrepancy_is_told_in_the_lineage_of_its_record(delivered, erp
     assert run.public_id in fact.summary
     patch_total(erp, "opp_3", "100.00")
     compare()
-    assert [fact.detail["discrepancy"] for fact in LineageFact.objects.filter(kind=FactKind.RECONCILED)] == [only_resolved().public_id] * 2
+    assert [fact.detail["discrepancy"] for fact in LineageFact.objects.filter(kind=FactKind.RECONCILED)] == [
+        only_resolved().public_id
+    ] * 2
 
 
 def only_resolved() -> Discrepancy:
@@ -179,7 +190,11 @@ def test_the_same_order_twice_is_a_duplicate_with_both_numbers(delivered, erp):
     assert counts(run) == {"compared": 5, "matched": 4, "duplicate": 1, "tickets": 1}
     found = only_open()
     assert len({item["id"] for item in found.theirs}) == 2
-    assert (found.ticket.exception_class, found.ticket.reason, found.amount) == (ExceptionClass.DUPLICATE, "found_twice", Decimal(100))
+    assert (found.ticket.exception_class, found.ticket.reason, found.amount) == (
+        ExceptionClass.DUPLICATE,
+        "found_twice",
+        Decimal(100),
+    )
 
 
 def test_records_whose_dates_differ_meet_across_the_windows_edge(customer_id, erp):
@@ -198,7 +213,9 @@ def test_records_outside_the_window_are_not_judged(customer_id, erp):
 
 
 def test_an_order_of_a_run_that_is_parked_before_its_end_agrees_and_has_one_ticket(customer_id, url):
-    httpx.post(f"{url}/_control/settings", json={"erp": {"closed_periods": ["2026-11"]}}, trust_env=False).raise_for_status()
+    httpx.post(
+        f"{url}/_control/settings", json={"erp": {"closed_periods": ["2026-11"]}}, trust_env=False
+    ).raise_for_status()
     deliver("half", customer_id=customer_id, invoice=True)
     assert Run.objects.get().status == RunStatus.FAILED
     assert counts(compare()) == {"compared": 1, "matched": 1}
@@ -238,7 +255,9 @@ def test_a_record_that_is_being_carried_is_not_judged(delivered, erp):
 
 def test_a_target_that_is_down_fails_the_run_and_judges_nothing(delivered, erp, url):
     patch_total(erp, "opp_3", "90.00")
-    httpx.post(f"{url}/_control/faults", json={"system": "erp", "kind": "status", "params": {"status": 503}}, trust_env=False).raise_for_status()
+    httpx.post(
+        f"{url}/_control/faults", json={"system": "erp", "kind": "status", "params": {"status": 503}}, trust_env=False
+    ).raise_for_status()
     run = compare()
     assert run.status == ReconciliationStatus.FAILED
     assert "503" in run.problem
@@ -254,7 +273,16 @@ def test_a_target_that_breaks_off_after_a_page_judges_nothing(delivered, url):
     for _ in range(2):
         comparisons.define(url, **{"size: 500": "size: 2"})
     httpx.post(
-        f"{url}/_control/faults", json={"system": "erp", "kind": "cut_before_commit", "path_prefix": "/orders", "method": "GET", "probability": 0.6, "seed": 3}, trust_env=False
+        f"{url}/_control/faults",
+        json={
+            "system": "erp",
+            "kind": "cut_before_commit",
+            "path_prefix": "/orders",
+            "method": "GET",
+            "probability": 0.6,
+            "seed": 3,
+        },
+        trust_env=False,
     ).raise_for_status()
     run = compare()
     assert run.status == ReconciliationStatus.FAILED
@@ -315,7 +343,12 @@ def test_concurrent_starts_make_one_comparison_and_no_second_ticket(transactiona
 
 def test_a_run_that_lost_its_process_is_ended_by_the_next_start(url):
     lost = ReconciliationRun.objects.create(
-        flow=FLOW, system="erp", window_from=TODAY, window_to=TODAY, started_at="2026-11-20T00:00:00Z", started_by="tests"
+        flow=FLOW,
+        system="erp",
+        window_from=TODAY,
+        window_to=TODAY,
+        started_at="2026-11-20T00:00:00Z",
+        started_by="tests",
     )
     compare()
     lost.refresh_from_db()
@@ -344,12 +377,21 @@ def test_ask_leaves_the_comparison_to_a_worker(delivered, erp):
 
 
 def test_compare_all_goes_on_after_a_flow_that_cannot_be_compared(delivered, url):
-    other = {"name: deals, title: Deals to orders": "name: broken", "system: erp\n    operation: list_orders": "system: gone\n    operation: list_orders"}
-    gone = {"metadata: {name: crm, title: CRM}": "metadata: {name: gone}", "spec: {connector: http}": 'spec: {connector: http, base_url: "http://127.0.0.1:9", operations: {list_orders: {method: GET, path: /x, items: answer.items}}}'}
+    other = {
+        "name: deals, title: Deals to orders": "name: broken",
+        "system: erp\n    operation: list_orders": "system: gone\n    operation: list_orders",
+    }
+    gone = {
+        "metadata: {name: crm, title: CRM}": "metadata: {name: gone}",
+        "spec: {connector: http}": 'spec: {connector: http, base_url: "http://127.0.0.1:9", operations: {list_orders: {method: GET, path: /x, items: answer.items}}}',
+    }
     comparisons.define(url, **gone)
     comparisons.define(url, **other)
     made = nights.compare_all(by=TESTER)
-    assert [(run.flow, run.status) for run in made] == [("broken", ReconciliationStatus.FAILED), (FLOW, ReconciliationStatus.COMPLETED)]
+    assert [(run.flow, run.status) for run in made] == [
+        ("broken", ReconciliationStatus.FAILED),
+        (FLOW, ReconciliationStatus.COMPLETED),
+    ]
 
 
 def test_queries_do_not_grow_with_the_number_of_records(delivered, django_assert_max_num_queries, customer_id):
