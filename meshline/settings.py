@@ -17,7 +17,7 @@ env = Environment(os.environ)
 DEBUG = env.flag("DEBUG", default=False)
 MESHLINE_DEMO = env.flag("MESHLINE_DEMO", default=False)
 MESHLINE_DEMO_LOGINS = [{**login, "role": login["title"]} for login in LOGINS] if MESHLINE_DEMO else []
-SECRET_KEY = env.text("SECRET_KEY", default=local_secret(root=BASE_DIR), example="a-long-random-text")
+SECRET_KEY = os.environ.get("SECRET_KEY", "").strip() or local_secret(root=BASE_DIR)
 if len(SECRET_KEY) < 32:
     raise BadEnvironment("SECRET_KEY", "is shorter than 32 characters", "$(python -c 'import secrets; print(secrets.token_urlsafe(50))')")
 ALLOWED_HOSTS = env.names("ALLOWED_HOSTS", default="localhost,127.0.0.1,[::1]")

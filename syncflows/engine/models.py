@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import models
 from django.db.models import Q
 
@@ -9,7 +11,7 @@ from meshline.kernel import ids, jsontext
 from syncflows.engine.enums import AttemptStatus, EventStatus, FactKind, RunStatus, StepStatus
 from syncflows.enums import HoldReason
 
-AMOUNT = {"max_digits": 36, "decimal_places": 12}
+AMOUNT: dict[str, Any] = {"max_digits": 36, "decimal_places": 12}
 
 
 class Event(models.Model):
