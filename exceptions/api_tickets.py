@@ -204,7 +204,7 @@ class TicketResolve(TicketAct):
         request=shapes.ResolveInput,
         responses=ANSWER,
     )
-    @idempotent
+    @idempotent(atomic=False)  # a ticket that takes a proof asks another system first
     def post(self, request: Request, public_id: str) -> Response:
         asked = self.read(shapes.ResolveInput)
         tickets.resolve(self.ticket(public_id), resolution=asked["resolution"], note=asked["note"], by=self.person)

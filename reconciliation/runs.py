@@ -145,7 +145,7 @@ def _write(
     saved = discrepancies.save(about, judged.comparison.findings, seen_by=run)
     saved.resolved = _resolve_gone(about, run, judged, gone, by=by)
     failing.recovered(run, by=by)
-    counts = {kind.value: saved.count(kind) for kind in DiscrepancyKind}
+    counts: dict[str, Any] = {kind.value: saved.count(kind) for kind in DiscrepancyKind}
     moved: ReconciliationRun = transitions.move(
         ReconciliationRun, run.pk, machine=RECONCILIATION, expected=ReconciliationStatus.RUNNING, to=ReconciliationStatus.COMPLETED, by=by, ended_at=timezone.now(),
         compared=judged.comparison.compared, matched=len(judged.comparison.matched), tickets=len(saved.live), totals=_totals(judged, saved), **counts,

@@ -6,11 +6,12 @@ from exceptions import proofs
 from exceptions.enums import Resolution
 from exceptions.models import Ticket
 from meshline.kernel.actors import Actor
-from meshline.kernel.errors import Conflict
+from meshline.kernel.errors import Conflict, Unavailable
 from meshline.kernel.navigation import Badge, User, register_badge
 from meshline.kernel.ui_enums import Tone
 from reconciliation import discrepancies, recheck, selectors
 from reconciliation.models import Discrepancy
+from syncflows.connectors.errors import ConnectorError
 
 
 def register() -> None:
@@ -19,8 +20,14 @@ def register() -> None:
 
 
 def prove(ticket: Ticket, note: str, by: Actor) -> None:
-    """Look at both sides again. Raises Conflict with what still differs."""
-    found = recheck.recheck(_ident(ticket), by=by, note=note)
+    """Look at both sides again. Raises Conflict with what still differs, Unavailable where the target does not answer."""
+    try:
+        found = recheck.recheck(_ident(ticket), by=by, note=note)
+    except ConnectorError as error:
+        raise Unavailable(
+            f"{ticket.public_id} cannot be resolved now, as nothing could be checked: {error.message}",
+            code="target_failed",
+        ) from error
     if not found.agrees:
         raise Conflict(
             f"{ticket.public_id} cannot be resolved yet. {found.message} Correct it first, or resolve it as accepted or written off, with the reason.",

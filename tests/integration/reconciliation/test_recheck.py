@@ -8,7 +8,7 @@ import pytest
 from exceptions import fixing, tickets
 from exceptions.enums import Resolution, TicketStatus
 from exceptions.models import Ticket
-from meshline.kernel.errors import Conflict, Invalid, Missing
+from meshline.kernel.errors import Conflict, Invalid, Missing, Unavailable
 from reconciliation.enums import DiscrepancyKind, DiscrepancyStatus
 from reconciliation.models import Discrepancy
 from reconciliation.recheck import recheck
@@ -97,6 +97,8 @@ def test_recheck_changes_nothing_while_the_record_is_carried_or_the_target_is_do
     ).raise_for_status()
     with pytest.raises(ConnectorError, match="503"):
         recheck(found.public_id, by=TESTER)
+    with pytest.raises(Unavailable, match="nothing could be checked"):
+        tickets.resolve(found.ticket, resolution=Resolution.CORRECTED, note="Done.", by=people.alice())
     assert only_open() == found
     assert Ticket.objects.get().status == TicketStatus.OPEN
 
