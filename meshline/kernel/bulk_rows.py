@@ -21,9 +21,9 @@ def update(rows: Sequence[models.Model], fields: Collection[str]) -> int:
         return 0
     meta = rows[0]._meta
     columns = [meta.get_field(name) for name in fields]
-    values = [[row.pk for row in rows], *([_text(field, row) for row in rows] for field in columns)]  # type: ignore[arg-type]
+    values = [[row.pk for row in rows], *([_text(field, row) for row in rows] for field in columns)]
     with connection.cursor() as cursor:
-        cursor.execute(_statement(meta, columns), values)  # type: ignore[arg-type]
+        cursor.execute(_statement(meta, columns), values)
         return int(cursor.rowcount)
 
 

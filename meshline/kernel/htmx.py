@@ -11,7 +11,7 @@ from django.shortcuts import render
 def is_partial(request: HttpRequest) -> bool:
     """Whether htmx asks for a part of the page (a boosted navigation or history restore wants the whole)."""
     details = getattr(request, "htmx", None)
-    return bool(details) and not details.boosted and not details.history_restore_request
+    return details is not None and bool(details) and not details.boosted and not details.history_restore_request
 
 
 def page(request: HttpRequest, template: str, context: dict[str, Any], *, partial: str = "", status: int = 200) -> HttpResponse:

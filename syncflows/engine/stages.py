@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -85,7 +86,7 @@ def _ignored(carry: Carry) -> Rest | None:
 
 def _canonical(carry: Carry, lookups: Lookups) -> None:
     spec, system = carry.mapping.spec, carry.contract.spec.system
-    functions = {
+    functions: dict[str, Callable[..., Any]] = {
         "lookup": lambda entity, value: lookups.lookup(system, entity, value),
         "delivered": lambda entity, value, target: lookups.delivered(system, entity, value, target),
     }
@@ -100,7 +101,9 @@ def _canonical(carry: Carry, lookups: Lookups) -> None:
     if lookups.used:
         listed = list(lookups.used)
         carry.say(FactKind.IDENTITY, "; ".join(f"{used['entity']} {used['value']!r} is {used['key']} ({used['how']})" for used in listed), resolved=listed)
-    said = f"Canonical {spec.object} {carry.run.canonical_key}" + (f", {money.Money(carry.run.amount, carry.run.currency)}" if _is_money(carry.run) else "")
+    said = f"Canonical {spec.object} {carry.run.canonical_key}"
+    if carry.run.amount is not None and carry.run.currency:
+        said += f", {money.Money(carry.run.amount, carry.run.currency)}"
     carry.say(FactKind.CANONICAL, said, mapping=carry.mapping.label, document=carry.names[spec.object])
 
 
@@ -127,10 +130,6 @@ def _rest_of_error(carry: Carry, error: MeshlineError) -> Rest:
         failure = failures.of(carry, ExceptionClass.INTERNAL, error.code, error.message, remedy=remedy, **error.context)
     carry.say(FactKind.FAILED, error.message, code=error.code)
     return Rest(RunStatus.FAILED, error.message, failure=failure)
-
-
-def _is_money(run: Run) -> bool:
-    return run.amount is not None and bool(run.currency)
 
 
 def _amount(source: str | None, scope: Scope) -> Decimal | None:
