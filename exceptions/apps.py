@@ -5,6 +5,9 @@ class ExceptionsConfig(AppConfig):
     name = "exceptions"
 
     def ready(self) -> None:
-        from exceptions import wiring
+        from exceptions import badges, wiring
+        from meshline.kernel.navigation import register_badge
 
         wiring.register()
+        register_badge("queue", badges.of_queue)
+        register_badge("approvals", badges.of_approvals)

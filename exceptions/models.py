@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import Q
 from simple_history.models import HistoricalRecords
 
-from exceptions.enums import LIVE, ApprovalStatus, EntryKind, Resolution, TicketStatus
+from exceptions.enums import LIVE, ApprovalStatus, BulkAction, EntryKind, Resolution, TicketStatus
 from meshline.kernel import ids, jsontext
 from syncflows.engine.models import AMOUNT
 from syncflows.enums import ExceptionClass, Severity
@@ -118,4 +118,35 @@ class Approval(models.Model):
             models.UniqueConstraint(fields=["run", "policy", "rule"], condition=Q(status="pending"), name="one_pending_approval_per_rule"),
             models.CheckConstraint(condition=~Q(status__in=["approved", "refused"]) | Q(decided_at__isnull=False, decided_by__isnull=False), name="decision_has_a_person"),
         ]
-        indexes = [models.Index(fields=["due_at", "id"], condition=Q(status="pending"), name="approval_pending_by_due")]  # reader: approvals page
+        indexes = [
+            models.Index(fields=["due_at", "id"], condition=Q(status="pending"), name="approval_pending_by_due"),  # reader: approvals page
+            models.Index(fields=["-asked_at", "-id"], name="approval_newest"),  # reader: approvals page, all
+            models.Index(fields=["customer", "-decided_at"], condition=Q(status="approved"), name="approval_of_customer"),  # reader: approval page
+        ]
+
+
+class BulkJob(models.Model):
+    """One act on many records as a page does it: chosen, previewed, asked for with a reason, carried out. Written by `exceptions.bulk_jobs`.
+
+    Invariants: the records are fixed when it is made; nothing is done before `asked_at`; `results` says of each record done what became of it;
+    one worker at a time carries it (`beat_at`), and another takes over where that one went silent.
+    """
+
+    public_id = models.CharField(max_length=24, unique=True, default=ids.maker("blk"), editable=False)
+    action = models.CharField(max_length=12, choices=BulkAction)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="bulk_jobs")
+    idents = models.JSONField(help_text="public ids of the records")
+    options = models.JSONField(default=dict, help_text="to: user:… or team:…; resolution")
+    reason = models.TextField(blank=True)
+    results = models.JSONField(default=list, help_text="of each record done: id, problem, code")
+    made_at = models.DateTimeField(auto_now_add=True)
+    asked_at = models.DateTimeField(null=True, blank=True)
+    beat_at = models.DateTimeField(null=True, blank=True, help_text="last sign of life of the worker that carries it")
+    ended_at = models.DateTimeField(null=True, blank=True)
+    problem = models.TextField(blank=True, help_text="why it could not be carried out as a whole")
+
+    class Meta:
+        indexes = [models.Index(fields=["by", "made_at"], name="bulk_job_of_person")]  # reader: clearing of what was never asked for
+
+    def __str__(self) -> str:
+        return f"{self.public_id}: {self.get_action_display()}"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from exceptions import endings, opening
+from exceptions import endings, opening, ticket_metrics
+from meshline.kernel import metrics
 from syncflows import hooks
 from syncflows.hooks import Failure
 
@@ -12,6 +13,7 @@ def register() -> None:
     hooks.on_failure(open_tickets)
     hooks.on_run_ended(endings.close_of_runs)
     hooks.on_system_state(endings.follow_system)
+    metrics.register("tickets", ticket_metrics.open_tickets)
 
 
 def open_tickets(failures: list[Failure]) -> None:

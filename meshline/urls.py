@@ -8,6 +8,7 @@ urlpatterns = [
     path("api/v1/", include("meshline.api_urls")),
     path("", include("meshline.console.urls")),
     path("", include("syncflows.engine.page_urls")),
+    path("", include("exceptions.urls")),
     path("", include("reconciliation.urls")),
     path("", include("syncflows.engine.urls")),
 ]

@@ -65,6 +65,13 @@ function clickIn(selector) {
   return Boolean(target);
 }
 
+/* What a list lets one do to the current row: <tr data-key-e="/address/">. Where rows are selected, the bulk bar's button answers first. */
+function followRow(key) {
+  const address = key.length === 1 && /[a-z]/.test(key) ? current()?.dataset[`key${key.toUpperCase()}`] : "";
+  if (address) location.assign(address);
+  return Boolean(address);
+}
+
 function escape() {
   const menu = document.querySelector("details[data-menu][open]");
   if (menu) {
@@ -92,6 +99,7 @@ function labelOf(element) {
 
 function help() {
   const seen = new Map(rows().length ? ROW_KEYS : []);
+  if (document.querySelector("tr[data-key-e]")) seen.set("e", "Edit the row (fix and replay)");
   document.querySelectorAll("[data-key]").forEach((element) => seen.set(element.dataset.key, labelOf(element)));
   seen.set("esc", "Close, stop typing, or clear the selection").set("?", "This list");
   document.querySelector("[data-keys-list]").replaceChildren(...[...seen].flatMap(([keys, label]) => line(keys, label)));
@@ -116,7 +124,7 @@ function answer(key) {
     return true;
   }
   if (key === "?") return help(), document.getElementById("keys-help").showModal(), true;
-  return ROW_ACTIONS[key]?.() ?? false;
+  return ROW_ACTIONS[key]?.() || followRow(key);
 }
 
 document.addEventListener("keydown", (event) => {

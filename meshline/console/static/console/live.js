@@ -44,6 +44,7 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   const root = event.detail.target;
   const row = root.contains(document.activeElement) ? document.activeElement.closest("tr[data-row]") : null;
   kept = {
+    everything: root.querySelector("[data-all-matching]")?.value,
     checked: [...root.querySelectorAll("input[data-select]:checked")].map((box) => box.value),
     row: row?.dataset.row,
     current: root.querySelector("tr.is-current")?.dataset.row,
@@ -55,11 +56,13 @@ document.addEventListener("htmx:beforeSwap", (event) => {
 
 document.addEventListener("htmx:afterSettle", (event) => {
   if (!kept) return;
-  const { checked, row, current, focus, scroll, y } = kept;
+  const { everything, checked, row, current, focus, scroll, y } = kept;
   kept = null;
   const root = (event.detail.target.id && document.getElementById(event.detail.target.id)) || event.detail.elt;
   const wanted = new Set(checked);
   root.querySelectorAll("input[data-select]").forEach((box) => (box.checked = wanted.has(box.value)));
+  const matching = root.querySelector("[data-all-matching]");
+  if (matching && everything) matching.value = everything;
   if (current) root.querySelector(`tr[data-row="${CSS.escape(current)}"]`)?.classList.add("is-current");
   root.querySelectorAll(".table-scroll").forEach((box, index) => (box.scrollTop = scroll[index] ?? 0));
   const target = (focus && document.getElementById(focus)) || (row && root.querySelector(`tr[data-row="${CSS.escape(row)}"]`));
