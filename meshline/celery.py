@@ -5,6 +5,8 @@ import os
 from celery import Celery
 from celery.schedules import crontab
 
+from meshline.kernel import workers  # noqa: F401 - its signal handlers report each worker's heartbeat to /readyz
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "meshline.settings")
 app = Celery("meshline")
 app.config_from_object("django.conf:settings", namespace="CELERY")

@@ -52,7 +52,11 @@ class Admission:
     @property
     def raw(self) -> str:
         """The text kept with a quarantined event."""
-        return clean(self.arrival.raw or self.payload_text or _as_text(self.arrival.payload))[:RAW_LENGTH] if self.problem else ""
+        return (
+            clean(self.arrival.raw or self.payload_text or _as_text(self.arrival.payload))[:RAW_LENGTH]
+            if self.problem
+            else ""
+        )
 
 
 def admit(arrival: Arrival, catalog: Catalog) -> Admission:
@@ -60,7 +64,15 @@ def admit(arrival: Arrival, catalog: Catalog) -> Admission:
     correlation = arrival.correlation_id or traceparent.trace_id(arrival.traceparent) or traceparent.new_trace_id()
     arrival = _cleaned(arrival)
     payload_text, problem = _stored_form(arrival)
-    found = Admission(arrival, "", correlation, payload_text, sequence=arrival.sequence, occurred_at=arrival.occurred_at, problem=arrival.problem or problem)
+    found = Admission(
+        arrival,
+        "",
+        correlation,
+        payload_text,
+        sequence=arrival.sequence,
+        occurred_at=arrival.occurred_at,
+        problem=arrival.problem or problem,
+    )
     found.contract = catalog.contract_for(source=arrival.source, type=arrival.type)
     if found.problem is None:
         found.problem = _identified(found, catalog)
@@ -102,7 +114,11 @@ def _stored_form(arrival: Arrival) -> tuple[str | None, Problem | None]:
     try:
         return json.dumps(jsontext.storable(arrival.payload), cls=jsontext.ExactEncoder, allow_nan=False), None
     except (jsontext.BadJSON, ValueError, TypeError, RecursionError) as error:
-        return None, Problem("malformed_event", str(error), "Correct the payload here and release it, or have the source send it again without that.")
+        return None, Problem(
+            "malformed_event",
+            str(error),
+            "Correct the payload here and release it, or have the source send it again without that.",
+        )
 
 
 def _as_text(payload: Any) -> str:
@@ -134,22 +150,46 @@ def _identified(found: Admission, catalog: Catalog) -> Problem | None:
 
 def _unknown(arrival: Arrival, contract: Versioned | None, catalog: Catalog) -> Problem | None:
     if not arrival.source:
-        return Problem("source_missing", "The event names no source.", "Send it with the name of the system it comes from.")
+        return Problem(
+            "source_missing", "The event names no source.", "Send it with the name of the system it comes from."
+        )
     if not arrival.type:
-        return Problem("type_missing", f"An event from {arrival.source} has no type.", "Have the source send the event's type.")
+        return Problem(
+            "type_missing", f"An event from {arrival.source} has no type.", "Have the source send the event's type."
+        )
     if contract is None:
-        known = ", ".join(name for found in catalog.all(Kind.CONTRACT) if found.spec.system == arrival.source for name in found.spec.types) or "none"
-        message = f"No contract says what {arrival.type!r} from {arrival.source} looks like. Types with a contract: {known}."
-        return Problem("unknown_event_type", message, "Add the type to a contract (manage.py flows apply) and release the event, or stop the source from sending it.")
+        known = (
+            ", ".join(
+                name
+                for found in catalog.all(Kind.CONTRACT)
+                if found.spec.system == arrival.source
+                for name in found.spec.types
+            )
+            or "none"
+        )
+        message = (
+            f"No contract says what {arrival.type!r} from {arrival.source} looks like. Types with a contract: {known}."
+        )
+        return Problem(
+            "unknown_event_type",
+            message,
+            "Add the type to a contract (manage.py flows apply) and release the event, or stop the source from sending it.",
+        )
     if not isinstance(arrival.payload, Mapping):
         kind = {type(None): "missing", list: "a list"}.get(type(arrival.payload), "a single value")
-        return Problem("malformed_event", f"The payload of {arrival.type} is {kind}; it takes a JSON object.", "Correct the payload here and release it, or have the source send an object.")
+        return Problem(
+            "malformed_event",
+            f"The payload of {arrival.type} is {kind}; it takes a JSON object.",
+            "Correct the payload here and release it, or have the source send an object.",
+        )
     return None
 
 
 def _unreadable(error: MeshlineError, contract: Versioned) -> Problem:
     reason = error.code if isinstance(error, contracts.Unreadable) else "key_missing"
-    remedy = f"Correct the fields here and release the event, or change contract {contract.name} if the source is right."
+    remedy = (
+        f"Correct the fields here and release the event, or change contract {contract.name} if the source is right."
+    )
     return Problem(reason, error.message, remedy)
 
 

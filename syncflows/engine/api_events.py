@@ -22,7 +22,7 @@ from ownership.enums import Scope
 from ownership.models import ApiToken
 from syncflows.engine import bodies, cloudevents, doorways, ingest
 from syncflows.engine.api_arrivals import EventList
-from syncflows.engine.arrivals import Arrival, Receipt
+from syncflows.engine.arrivals import Arrival, Problem, Receipt
 from syncflows.engine.cloudevents import BadEvent, CloudEvent, WrongMedia
 from syncflows.engine.enums import EventStatus, IngestOutcome
 from syncflows.governance import catalog
@@ -46,17 +46,29 @@ class Events(EventList):
         tags=["events"],
         summary="Send one CloudEvent, or a batch",
         description=WAYS,
-        request={cloudevents.STRUCTURED: OpenApiTypes.OBJECT, cloudevents.BATCH: OpenApiTypes.OBJECT, "application/json": OpenApiTypes.OBJECT},
+        request={
+            cloudevents.STRUCTURED: OpenApiTypes.OBJECT,
+            cloudevents.BATCH: OpenApiTypes.OBJECT,
+            "application/json": OpenApiTypes.OBJECT,
+        },
         responses={
-            202: OpenApiResponse(OpenApiTypes.OBJECT, "Committed: {event, correlation_id}; for a batch {events: [{event, correlation_id, status}]}"),
+            202: OpenApiResponse(
+                OpenApiTypes.OBJECT,
+                "Committed: {event, correlation_id}; for a batch {events: [{event, correlation_id, status}]}",
+            ),
             200: OpenApiResponse(OpenApiTypes.OBJECT, "Known already (source and id): the first event's ids"),
-            **dict.fromkeys((400, 401, 403, 413, 415, 422, 503), OpenApiResponse(OpenApiTypes.OBJECT, "Problem document (RFC 9457)")),
+            **dict.fromkeys(
+                (400, 401, 403, 413, 415, 422, 503), OpenApiResponse(OpenApiTypes.OBJECT, "Problem document (RFC 9457)")
+            ),
         },
     )
     @idempotent(atomic=False)  # a malformed event is kept even though it is refused
     def post(self, request: Request) -> Response:
         if not isinstance(request.auth, ApiToken):
-            raise NotAllowed("Events are sent by systems, with a token of scope events:write. Get one: manage.py token create.", code="token_required")
+            raise NotAllowed(
+                "Events are sent by systems, with a token of scope events:write. Get one: manage.py token create.",
+                code="token_required",
+            )
         door = Door(request.auth, request.headers, bodies.read(request._request))
         media, charset = cloudevents.media_type(request.headers.get("Content-Type", ""))
         if media == cloudevents.BATCH:
@@ -117,7 +129,11 @@ class Door:
         self._check_source(event.source)
         [receipt] = ingest.accept([self._arrival(event, self.headers.get("traceparent", ""))], catalog=self.catalog)
         if receipt.status == EventStatus.QUARANTINED and receipt.problem:
-            raise Invalid(f"{receipt.problem.message} It is kept as {receipt.public_id}, with a ticket.", code=receipt.problem.reason, context=_ids(receipt))
+            raise Invalid(
+                f"{receipt.problem.message} It is kept as {receipt.public_id}, with a ticket.",
+                code=receipt.problem.reason,
+                context=_ids(receipt),
+            )
         known = receipt.outcome == IngestOutcome.DUPLICATE
         return Response(_ids(receipt), status=status.HTTP_200_OK if known else status.HTTP_202_ACCEPTED)
 
@@ -149,8 +165,16 @@ class Door:
         )  # fmt: skip
 
     def _bad_arrival(self, event: BadEvent, source: str) -> Arrival:
-        problem = doorways.Problem("malformed_event", event.message, doorways.RESEND)
-        return Arrival(source=source, type=event.type, payload=event.data, source_event_id=event.event_id, origin=ORIGIN, raw=jsontext.dumps(event.whole), problem=problem)
+        problem = Problem("malformed_event", event.message, doorways.RESEND)
+        return Arrival(
+            source=source,
+            type=event.type,
+            payload=event.data,
+            source_event_id=event.event_id,
+            origin=ORIGIN,
+            raw=jsontext.dumps(event.whole),
+            problem=problem,
+        )
 
     def _keep(self, error: MeshlineError, *, source: str, event: BadEvent | None = None) -> None:
         """Quarantine what can be attributed; the error then names the event. What cannot be is only refused."""
@@ -170,11 +194,18 @@ class Door:
     def _check_source(self, source: str) -> None:
         """Raises NotAllowed, Invalid."""
         if self.allowed and source not in self.allowed:
-            raise NotAllowed(f"This token may send for {', '.join(sorted(self.allowed))}, not for {source!r}.", code="source_not_allowed", context={"source": source})
+            raise NotAllowed(
+                f"This token may send for {', '.join(sorted(self.allowed))}, not for {source!r}.",
+                code="source_not_allowed",
+                context={"source": source},
+            )
         systems = self.catalog.by_kind.get(Kind.SYSTEM, {})
         if source not in systems:
             known = ", ".join(sorted(self.allowed or systems)) or "none yet; run `manage.py flows apply DIR`"
-            raise Invalid(f"No system is named {source!r}; the source of an event is a system's name. Systems: {known}.", code="unknown_source")
+            raise Invalid(
+                f"No system is named {source!r}; the source of an event is a system's name. Systems: {known}.",
+                code="unknown_source",
+            )
 
 
 def _ids(receipt: Receipt) -> dict[str, Any]:

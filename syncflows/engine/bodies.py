@@ -18,7 +18,9 @@ class TooLarge(Invalid):
     http_status = 413
 
     def __init__(self, limit_bytes: int) -> None:
-        super().__init__(f"The body is larger than {limit_bytes:,} bytes. Send fewer events at a time (setting MESHLINE_INGEST_LIMIT_BYTES).")
+        super().__init__(
+            f"The body is larger than {limit_bytes:,} bytes. Send fewer events at a time (setting MESHLINE_INGEST_LIMIT_BYTES)."
+        )
 
 
 class LengthMissing(Invalid):

@@ -147,7 +147,16 @@ def _event(found: Mapping[str, Any], data: Any) -> CloudEvent:
     known = {*REQUIRED, *OPTIONAL_TEXTS, *DATA}
     extensions = {name: value for name, value in found.items() if name not in known and value is not None}
     moment = _time(found["time"]) if found.get("time") else None
-    return CloudEvent(found["id"], found["source"], found["type"], data, found.get("subject") or "", moment, found.get("dataschema") or "", extensions)
+    return CloudEvent(
+        found["id"],
+        found["source"],
+        found["type"],
+        data,
+        found.get("subject") or "",
+        moment,
+        found.get("dataschema") or "",
+        extensions,
+    )
 
 
 def _attribute_errors(found: Mapping[str, Any]) -> list[dict[str, str]]:
@@ -172,7 +181,9 @@ def _form_errors(found: Mapping[str, Any]) -> list[tuple[str, str]]:
         if isinstance(found.get(name), str) and found[name] and URI_REFERENCE.fullmatch(found[name]) is None:
             errors.append((name, "is not a URI reference (RFC 3986)"))
     if isinstance(found.get("time"), str) and found["time"] and _time(found["time"]) is None:
-        errors.append(("time", f"is {found['time'][:40]!r}, which is not an RFC 3339 time such as 2026-11-30T12:00:00Z"))
+        errors.append(
+            ("time", f"is {found['time'][:40]!r}, which is not an RFC 3339 time such as 2026-11-30T12:00:00Z")
+        )
     return errors
 
 
@@ -182,18 +193,26 @@ def _extension_errors(found: Mapping[str, Any]) -> list[dict[str, str]]:
         if name in DATA or name in REQUIRED or name in OPTIONAL_TEXTS:
             continue
         if ATTRIBUTE_NAME.fullmatch(name) is None:
-            errors.append({"field": name[:40] or "(empty name)", "message": "is not an attribute name: only a-z and 0-9"})
+            errors.append(
+                {"field": name[:40] or "(empty name)", "message": "is not an attribute name: only a-z and 0-9"}
+            )
         elif isinstance(value, int) and not isinstance(value, bool):
             if not -INTEGER_LIMIT <= value < INTEGER_LIMIT:
                 errors.append({"field": name, "message": "is beyond 32 bits: send it as text"})
         elif not isinstance(value, str | bool | None):
-            errors.append({"field": name, "message": "must be a text, a whole number, true or false: objects belong into data"})
+            errors.append(
+                {"field": name, "message": "must be a text, a whole number, true or false: objects belong into data"}
+            )
     return errors
 
 
 def _data(found: Mapping[str, Any], errors: list[dict[str, str]]) -> Any:
     """The data of a structured event as JSON; adds to `errors` what is wrong with it."""
-    media = media_type(found["datacontenttype"])[0] if isinstance(found.get("datacontenttype"), str) and found["datacontenttype"] else "application/json"
+    media = (
+        media_type(found["datacontenttype"])[0]
+        if isinstance(found.get("datacontenttype"), str) and found["datacontenttype"]
+        else "application/json"
+    )
     if not _is_json(media):
         errors.append({"field": "datacontenttype", "message": f"is {media}; only JSON data can be carried"})
         return None

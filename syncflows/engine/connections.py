@@ -33,7 +33,9 @@ def connection(system: Versioned) -> Connector:
     with _lock:
         found = _held.get(system.name)
         if found is None or found.fingerprint != system.fingerprint:
-            made = registry.build(system.spec.connector, name=system.name, spec=system.spec.model_dump(mode="json", by_alias=True))
+            made = registry.build(
+                system.spec.connector, name=system.name, spec=system.spec.model_dump(mode="json", by_alias=True)
+            )
             if found is not None:
                 _retired.append((time.monotonic() + GRACE_S, found.connector))
             found = _held[system.name] = _Held(system.fingerprint, made)

@@ -121,13 +121,32 @@ def _fact(event_id: int, found: Admission) -> LineageFact:
     if arrival.subject:
         detail["subject"] = arrival.subject
     if found.problem:
-        return lineage.fact(FactKind.QUARANTINED, f"{what} quarantined: {found.problem.message}", event_id=event_id, reason=found.problem.reason, remedy=found.problem.remedy, **detail)
+        return lineage.fact(
+            FactKind.QUARANTINED,
+            f"{what} quarantined: {found.problem.message}",
+            event_id=event_id,
+            reason=found.problem.reason,
+            remedy=found.problem.remedy,
+            **detail,
+        )
     assert found.contract is not None, "an event without a contract is quarantined"
-    detail |= {"contract": found.contract.name, "contract_version": found.contract.spec.version, "key": found.key, "sequence": found.sequence}
+    detail |= {
+        "contract": found.contract.name,
+        "contract_version": found.contract.spec.version,
+        "key": found.key,
+        "sequence": found.sequence,
+    }
     if not found.flows:
-        return lineage.fact(FactKind.UNROUTED, f"{what} received; no live flow takes contract {found.contract.name}.", event_id=event_id, **detail)
+        return lineage.fact(
+            FactKind.UNROUTED,
+            f"{what} received; no live flow takes contract {found.contract.name}.",
+            event_id=event_id,
+            **detail,
+        )
     names = [flow.name for flow in found.flows]
-    return lineage.fact(FactKind.RECEIVED, f"{what} received for {', '.join(names)}.", event_id=event_id, flows=names, **detail)
+    return lineage.fact(
+        FactKind.RECEIVED, f"{what} received for {', '.join(names)}.", event_id=event_id, flows=names, **detail
+    )
 
 
 def _trace_keys(event_id: int, found: Admission) -> list[TraceKey]:
@@ -140,7 +159,12 @@ def _trace_keys(event_id: int, found: Admission) -> list[TraceKey]:
 def _failure(event_id: int, found: Admission) -> hooks.Failure:
     arrival, problem = found.arrival, found.problem
     assert problem is not None, "asked of quarantined events only"
-    where: dict[str, Any] = {"event": found.public_id, "type": arrival.type, "origin": arrival.origin, "excerpt": found.raw[:EXCERPT_LENGTH]}
+    where: dict[str, Any] = {
+        "event": found.public_id,
+        "type": arrival.type,
+        "origin": arrival.origin,
+        "excerpt": found.raw[:EXCERPT_LENGTH],
+    }
     where |= {"line": arrival.line} if arrival.line else {}
     where |= {"payload": arrival.payload} if found.payload_text else {}
     return hooks.Failure(
@@ -158,7 +182,9 @@ def _receipts(admitted: list[Admission], rows: dict[str, int]) -> list[Receipt]:
             receipts.append(Receipt(found.public_id, found.correlation_id, outcome, status_of(found), found.problem))
         else:
             public_id, correlation_id, status = first[found.arrival.source, found.source_event_id]
-            receipts.append(Receipt(public_id, correlation_id, IngestOutcome.DUPLICATE, EventStatus(status), found.problem))
+            receipts.append(
+                Receipt(public_id, correlation_id, IngestOutcome.DUPLICATE, EventStatus(status), found.problem)
+            )
     return receipts
 
 
@@ -168,7 +194,10 @@ def _first_events(duplicates: list[Admission]) -> dict[tuple[str, str], tuple[st
     wanted = sorted({(found.arrival.source, found.source_event_id) for found in duplicates})
     with connection.cursor() as cursor:
         cursor.execute(FIND_FIRST, [[source for source, _ in wanted], [event_id for _, event_id in wanted]])
-        return {(source, event_id): (public_id, correlation_id, status) for source, event_id, public_id, correlation_id, status in cursor.fetchall()}
+        return {
+            (source, event_id): (public_id, correlation_id, status)
+            for source, event_id, public_id, correlation_id, status in cursor.fetchall()
+        }
 
 
 def _announce(new: list[tuple[int, Admission]], receipts: list[Receipt]) -> None:

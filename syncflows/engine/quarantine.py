@@ -36,7 +36,15 @@ def release(*, event_id: int, payload: dict[str, Any] | None, by: Actor, reason:
         arrival = _corrected(event, event.payload if payload is None else payload, type)
         receipt = _accepted(event, arrival)
         new = Event.objects.get(public_id=receipt.public_id)
-        transitions.move(Event, event.pk, machine=EVENT, expected=EventStatus.QUARANTINED, to=EventStatus.RELEASED, by=by, reason=reason)
+        transitions.move(
+            Event,
+            event.pk,
+            machine=EVENT,
+            expected=EventStatus.QUARANTINED,
+            to=EventStatus.RELEASED,
+            by=by,
+            reason=reason,
+        )
         _tell(event, new, by=by, reason=reason)
     return new
 
@@ -46,13 +54,19 @@ def _locked(event_id: int) -> Event:
     if event is None:
         raise Missing(f"There is no event {event_id}.")
     if event.status != EventStatus.QUARANTINED:
-        raise Conflict(f"{event.public_id} is {event.get_status_display().lower()}, not quarantined: there is nothing to release.", code="not_quarantined")
+        raise Conflict(
+            f"{event.public_id} is {event.get_status_display().lower()}, not quarantined: there is nothing to release.",
+            code="not_quarantined",
+        )
     return event
 
 
 def _corrected(event: Event, payload: Any, type_: str) -> Arrival:
     if payload is None:
-        raise Invalid(f"{event.public_id} could not be read, so there is no payload to release. Write the corrected payload.", code="payload_missing")
+        raise Invalid(
+            f"{event.public_id} could not be read, so there is no payload to release. Write the corrected payload.",
+            code="payload_missing",
+        )
     return Arrival(
         source=event.source, type=type_ or event.type, payload=payload, source_event_id=admission.source_id_of(event.source_event_id), sequence=event.sequence,
         occurred_at=event.occurred_at, correlation_id=event.correlation_id, origin=f"released from {event.public_id}",
@@ -63,7 +77,11 @@ def _accepted(event: Event, arrival: Arrival) -> Receipt:
     definitions = catalog.current()
     problem = admission.admit(arrival, definitions).problem
     if problem:
-        raise StillMalformed(f"{event.public_id} cannot be released: {problem.message}", code=problem.reason, context={"remedy": problem.remedy})
+        raise StillMalformed(
+            f"{event.public_id} cannot be released: {problem.message}",
+            code=problem.reason,
+            context={"remedy": problem.remedy},
+        )
     receipt = ingest.accept([arrival], catalog=definitions)[0]
     if receipt.outcome == IngestOutcome.DUPLICATE:
         message = f"{event.source} has sent this event by now: {receipt.public_id} carries it. Releasing {event.public_id} too would do it twice; resolve its ticket instead."
@@ -73,13 +91,24 @@ def _accepted(event: Event, arrival: Arrival) -> Receipt:
 
 def _tell(event: Event, new: Event, *, by: Actor, reason: str) -> None:
     changes = payload_diff(event.payload, new.payload)
-    detail = {"reason": reason, "changes": changes}
+    detail: dict[str, Any] = {"reason": reason, "changes": changes}
     lineage.write(
         [
-            lineage.fact(FactKind.RELEASED, f"Released by {by} as {new.public_id}: {reason}", event_id=event.pk, actor=str(by), released_as=new.public_id, **detail),
             lineage.fact(
-                FactKind.CORRECTED, f"Comes from {event.public_id}, corrected and released by {by}: {reason}", event_id=new.pk, actor=str(by),
-                released_from=event.public_id, **detail,
+                FactKind.RELEASED,
+                f"Released by {by} as {new.public_id}: {reason}",
+                event_id=event.pk,
+                actor=str(by),
+                released_as=new.public_id,
+                **detail,
+            ),
+            lineage.fact(
+                FactKind.CORRECTED,
+                f"Comes from {event.public_id}, corrected and released by {by}: {reason}",
+                event_id=new.pk,
+                actor=str(by),
+                released_from=event.public_id,
+                **detail,
             ),  # fmt: skip
         ]
     )

@@ -39,7 +39,9 @@ class SystemWebhook(APIView):
         definitions = catalog.current()
         found = definitions.by_kind.get(Kind.SYSTEM, {}).get(system)
         if found is None or found.spec.webhook is None:
-            raise Missing("No system of that name sends webhooks here. Its definition needs `webhook:`.", code="unknown_webhook")
+            raise Missing(
+                "No system of that name sends webhooks here. Its definition needs `webhook:`.", code="unknown_webhook"
+            )
         body = bodies.read(request._request)
         events = _verified(request, found, body, definitions)
         receipts = ingest.accept([_arrival(event, found, request) for event in events], catalog=definitions)
@@ -51,18 +53,25 @@ def _verified(request: Request, system: Versioned, body: bytes, definitions: Cat
     headers = {name.lower(): value for name, value in request.headers.items()}
     try:
         connector = connection(system)
-        return connector.verify_webhook(headers=headers, body=body, now=timezone.now(), uri=request.build_absolute_uri())
+        return connector.verify_webhook(
+            headers=headers, body=body, now=timezone.now(), uri=request.build_absolute_uri()
+        )
     except BadWebhook as error:
         if error.code == BAD_SIGNATURE:
             _refuse(system, error)
         else:
             error.http_status = status.HTTP_400_BAD_REQUEST
-            doorways.quarantine(error, arrival=_unreadable(system, error, body), reason="malformed_event", catalog=definitions)
+            doorways.quarantine(
+                error, arrival=_unreadable(system, error, body), reason="malformed_event", catalog=definitions
+            )
         raise
     except Misconfigured as error:
         log.error("webhook of %s cannot be checked: %s", system.name, error.message)
         counters.count_refused_webhook(system=system.name, reason=error.code)
-        raise Unavailable(f"Webhooks of {system.name} cannot be checked at the moment; its administrator has been told in the log.", code="webhook_misconfigured") from error
+        raise Unavailable(
+            f"Webhooks of {system.name} cannot be checked at the moment; its administrator has been told in the log.",
+            code="webhook_misconfigured",
+        ) from error
 
 
 def _refuse(system: Versioned, error: BadWebhook) -> None:
@@ -80,4 +89,10 @@ def _arrival(event: WebhookEvent, system: Versioned, request: Request) -> Arriva
 
 def _unreadable(system: Versioned, error: BadWebhook, body: bytes) -> Arrival:
     told = error.context
-    return Arrival(source=system.name, type=str(told.get("type") or ""), source_event_id=str(told.get("source_event_id") or ""), origin="webhook", raw=doorways.body_text(body))
+    return Arrival(
+        source=system.name,
+        type=str(told.get("type") or ""),
+        source_event_id=str(told.get("source_event_id") or ""),
+        origin="webhook",
+        raw=doorways.body_text(body),
+    )

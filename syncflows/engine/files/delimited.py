@@ -39,29 +39,38 @@ class Records:
     def _record(self, number: int, text: str) -> tuple[int, str, list[str] | None, str]:
         if '"' not in text:
             return number, text, text.rstrip("\r\n").split(self.delimiter), ""
-        whole, taken, problem = text, [], ""
-        while (cells := self._cells(whole)) is None and len(taken) < RECORD_LINES and len(whole) < RECORD_LENGTH:
-            line = self._line()
-            if line is None or line[2]:
-                self.back.extendleft([line] if line else [])
-                break
-            taken.append(line)
-            whole += line[1]
-            if '"' not in line[1]:
-                continue
-        if cells is None:
-            # The quote is never closed: this line alone is bad, what follows is read again.
-            self.back.extendleft(reversed(taken))
-            whole, problem = text, "a quoted cell is never closed"
-        return number, whole, cells, problem
+        try:
+            whole, cells = self._quoted(text)
+        except csv.Error:
+            return number, text, None, "its quotes do not pair: a quoted cell is never closed"
+        return number, whole, cells, ""
 
-    def _cells(self, text: str) -> list[str] | None:
-        """The cells, or None where a quoted cell is still open. Texts that are strictly wrong but clear are read as spreadsheets do."""
+    def _quoted(self, text: str) -> tuple[str, list[str]]:
+        """The text of a record that begins in `text`, and its cells. Raises csv.Error; then only this line is spoilt, what follows is read again."""
+        whole, taken = text, list[Line]()
+        try:
+            while (cells := self._cells(whole, alone=not taken)) is None:
+                line = self._line()
+                if line is None:
+                    raise csv.Error("the file ends")
+                taken.append(line)
+                whole += line[1]
+                if line[2] or len(taken) > RECORD_LINES or len(whole) > RECORD_LENGTH:
+                    raise csv.Error("too long")
+        except csv.Error:
+            self.back.extendleft(reversed(taken))
+            raise
+        return whole, cells
+
+    def _cells(self, text: str, *, alone: bool) -> list[str] | None:
+        """The cells, or None where a quoted cell is still open. One line that is strictly wrong but clear is read as spreadsheets do. Raises csv.Error."""
         try:
             return next(csv.reader([text], delimiter=self.delimiter, strict=True))
         except csv.Error as error:
             if "unexpected end" in str(error):
                 return None
+            if not alone:
+                raise
         return next(csv.reader([text], delimiter=self.delimiter))
 
 

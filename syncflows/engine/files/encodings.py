@@ -92,13 +92,7 @@ def _unusual_lines(chunk: bytes) -> bytes:
 
 def _code_page(sample: bytes) -> str:
     """Windows-1252 is what Western spreadsheets write; another page must read clearly better."""
-    found = charset_normalizer.from_bytes(sample, cp_isolation=CODE_PAGES)
-    best = found.best()
-    western = next((match for match in found if match.encoding == WESTERN), None)
-    if best is None or (western is not None and western.chaos <= best.chaos + 0.02 and _is_latin(best)):
+    best = charset_normalizer.from_bytes(sample, cp_isolation=CODE_PAGES).best()
+    if best is None or WESTERN in best.could_be_from_charset:
         return WESTERN
     return str(best.encoding)
-
-
-def _is_latin(match: charset_normalizer.CharsetMatch) -> bool:
-    return all("Latin" in block or "Basic" in block or "Punctuation" in block for block in match.alphabets)

@@ -87,7 +87,9 @@ def plan(path: Path, *, system: str, type_: str = "", name: str = "", form: str 
 
 def begin(found: Plan) -> SourceFile:
     """How far this file got. One that was finished begins anew: its rows are known, so nothing is taken twice."""
-    progress, _ = SourceFile.objects.get_or_create(source=found.source, fingerprint=found.identity, defaults={"name": found.name[:300]})
+    progress, _ = SourceFile.objects.get_or_create(
+        source=found.source, fingerprint=found.identity, defaults={"name": found.name[:300]}
+    )
     if progress.finished_at is not None:
         progress.position, progress.finished_at = 0, None
         progress.save()
@@ -113,9 +115,13 @@ def _commit(found: Plan, progress: SourceFile, batch: list[Row]) -> list[Receipt
     """One transaction for the events and the position. Locks: the file's row, so that two imports of one file cannot interleave."""
     position = progress.position + len(batch)
     with transaction.atomic():
-        moved = SourceFile.objects.filter(pk=progress.pk, position=progress.position).update(position=position, updated_at=timezone.now())
+        moved = SourceFile.objects.filter(pk=progress.pk, position=progress.position).update(
+            position=position, updated_at=timezone.now()
+        )
         if not moved:
-            raise ImportedElsewhere(f"{found.name} is being imported by another process. Wait until it ends; running this again then adds nothing.")
+            raise ImportedElsewhere(
+                f"{found.name} is being imported by another process. Wait until it ends; running this again then adds nothing."
+            )
         receipts = ingest.accept([_arrival(found, row) for row in batch], catalog=found.definitions)
     progress.position = position
     return receipts
@@ -123,8 +129,20 @@ def _commit(found: Plan, progress: SourceFile, batch: list[Row]) -> list[Receipt
 
 def _arrival(found: Plan, row: Row) -> Arrival:
     where = f"{found.name} line {row.line}"
-    problem = Problem("malformed_row", f"{where} cannot be read: {row.problem.rstrip('.')}.", FIX_ROW) if row.problem else None
-    return Arrival(source=found.source, type=found.type, payload=row.payload, origin=where, line=row.line, raw=row.raw, problem=problem)
+    problem = (
+        Problem("malformed_row", f"{where} cannot be read: {row.problem.rstrip('.')}.", FIX_ROW)
+        if row.problem
+        else None
+    )
+    return Arrival(
+        source=found.source,
+        type=found.type,
+        payload=row.payload,
+        origin=where,
+        line=row.line,
+        raw=row.raw,
+        problem=problem,
+    )
 
 
 def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:
@@ -144,7 +162,10 @@ def _form(path: Path) -> str:
     try:
         return FORMATS[path.suffix.lower()]
     except KeyError:
-        raise UnusableFile(f"{path.name} is none of {', '.join(FORMATS)}. Rename it to what it is, or pipe it in as `-`.", code="unknown_format") from None
+        raise UnusableFile(
+            f"{path.name} is none of {', '.join(FORMATS)}. Rename it to what it is, or pipe it in as `-`.",
+            code="unknown_format",
+        ) from None
 
 
 def _inspect(path: Path) -> encodings.Seen:
@@ -155,5 +176,8 @@ def _inspect(path: Path) -> encodings.Seen:
     except OSError as error:
         raise UnusableFile(f"{path} cannot be read: {error.strerror or error}.", code="unreadable_file") from error
     if head.startswith(WORKBOOKS):
-        raise UnusableFile(f"{path.name} is a workbook or an archive, not text. Save it as CSV UTF-8 and import that.", code="unknown_format")
+        raise UnusableFile(
+            f"{path.name} is a workbook or an archive, not text. Save it as CSV UTF-8 and import that.",
+            code="unknown_format",
+        )
     return seen

@@ -14,7 +14,7 @@ CHUNK = 1 << 16
 ELEMENT_LENGTH = 4 * 1024 * 1024
 SHOWN = 200
 # What matters to find an element's end: strings as a whole (or an open one), brackets, commas.
-STRING = re.compile(r'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
+STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 STRUCTURE = re.compile(r'["\[\]{},]')
 
 
@@ -47,7 +47,11 @@ class Elements:
             self._advance(1)
             yield from self._elements()
             if not self.lost and self._skip_blank():
-                yield self.line, self.buffer[self.position : self.position + SHOWN], "text follows after the end of the array"
+                yield (
+                    self.line,
+                    self.buffer[self.position : self.position + SHOWN],
+                    "text follows after the end of the array",
+                )
             return
         while not self.lost and self._skip_blank():
             yield self._element()
@@ -70,7 +74,13 @@ class Elements:
             if match is None:
                 at = len(self.buffer)
                 if not self._more_of_element():
-                    return start, self._give_up(), "the file ends in the middle of it" if self.ended else "it is longer than 4 MiB; what follows it was not read"
+                    return (
+                        start,
+                        self._give_up(),
+                        "the file ends in the middle of it"
+                        if self.ended
+                        else "it is longer than 4 MiB; what follows it was not read",
+                    )
                 continue
             mark = match[0]
             if mark == '"':
@@ -79,7 +89,11 @@ class Elements:
             at = match.end()
             depth += (mark in "[{") - (mark in "]}")
             if depth < 0 or (depth == 0 and mark == ","):
-                return start, self._take(match.start()), ""
+                return (
+                    start,
+                    self._take(max(match.start(), self.position + 1)),
+                    "",
+                )  # a stray bracket is an element, or nothing would move
             if depth == 0 and mark in "]}":
                 return start, self._take(at), ""
 

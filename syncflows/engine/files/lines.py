@@ -11,7 +11,11 @@ LINE_LENGTH = 4 * 1024 * 1024
 
 def open_text(path: Path, encoding: str) -> TextIO:
     """Open with line ends as they are (CR, LF, CRLF); undecodable bytes become lone surrogates, which the row's check finds."""
-    return path.open(encoding=encoding, errors="surrogateescape" if encoding.startswith("utf-8") or "utf" not in encoding else "replace", newline="")
+    return path.open(
+        encoding=encoding,
+        errors="surrogateescape" if encoding.startswith("utf-8") or "utf" not in encoding else "replace",
+        newline="",
+    )
 
 
 def numbered(handle: TextIO) -> Iterator[tuple[int, str, bool]]:
@@ -21,7 +25,11 @@ def numbered(handle: TextIO) -> Iterator[tuple[int, str, bool]]:
         number += 1
         cut = len(line) == LINE_LENGTH and not line.endswith(("\n", "\r"))
         yield number, line, cut
-        while cut and (rest := handle.readline(LINE_LENGTH)) and not (rest.endswith(("\n", "\r")) or len(rest) < LINE_LENGTH):
+        while (
+            cut
+            and (rest := handle.readline(LINE_LENGTH))
+            and not (rest.endswith(("\n", "\r")) or len(rest) < LINE_LENGTH)
+        ):
             pass
 
 

@@ -27,10 +27,25 @@ class Table:
 def contracts_of(catalog: Catalog, *, system: str, type_: str) -> list[Versioned]:
     """The contract of the named type, or all of the system. Raises Missing for an unknown system, UnusableFile where there is none."""
     catalog.get(Kind.SYSTEM, system)
-    found = [contract for contract in catalog.all(Kind.CONTRACT) if contract.spec.system == system and (not type_ or type_ in contract.spec.types)]
+    found = [
+        contract
+        for contract in catalog.all(Kind.CONTRACT)
+        if contract.spec.system == system and (not type_ or type_ in contract.spec.types)
+    ]
     if not found:
-        known = ", ".join(name for contract in catalog.all(Kind.CONTRACT) if contract.spec.system == system for name in contract.spec.types) or "none"
-        raise UnusableFile(f"System {system} has no contract{f' for the type {type_!r}' if type_ else ''}. Types with a contract: {known}.", code="no_contract")
+        known = (
+            ", ".join(
+                name
+                for contract in catalog.all(Kind.CONTRACT)
+                if contract.spec.system == system
+                for name in contract.spec.types
+            )
+            or "none"
+        )
+        raise UnusableFile(
+            f"System {system} has no contract{f' for the type {type_!r}' if type_ else ''}. Types with a contract: {known}.",
+            code="no_contract",
+        )
     return found
 
 
@@ -78,17 +93,32 @@ def _header(path: Path, encoding: str, delimiter: str) -> _Header:
 def _check_names(path: Path, names: Sequence[str]) -> None:
     twice = [name for name, count in Counter(names).items() if count > 1]
     if "" in names:
-        raise UnusableFile(f"Column {names.index('') + 1} of {path.name} has no name in the header. Name it or remove it.", code="wrong_columns")
+        raise UnusableFile(
+            f"Column {names.index('') + 1} of {path.name} has no name in the header. Name it or remove it.",
+            code="wrong_columns",
+        )
     if twice:
-        raise UnusableFile(f"The header of {path.name} has {', '.join(twice)} twice: which one counts is not defined. Rename one.", code="wrong_columns")
+        raise UnusableFile(
+            f"The header of {path.name} has {', '.join(twice)} twice: which one counts is not defined. Rename one.",
+            code="wrong_columns",
+        )
 
 
-def _no_match(path: Path, headers: dict[str, _Header], contracts: Sequence[Versioned], *, several: list[Versioned]) -> str:
+def _no_match(
+    path: Path, headers: dict[str, _Header], contracts: Sequence[Versioned], *, several: list[Versioned]
+) -> str:
     names = max((header.names for header in headers.values()), key=len)
     if several:
         fitting = "; ".join(f"{contract.name} (--type {contract.spec.types[0]})" for contract in several)
         return f"The columns of {path.name} fit several contracts: {fitting}. Say which with --type."
-    wanted = "; ".join(f"{found.name} (--type {found.spec.types[0]}) lacks {_lacking(found, names)}" for found in contracts if found.spec.csv) or "none reads CSV"
+    wanted = (
+        "; ".join(
+            f"{found.name} (--type {found.spec.types[0]}) lacks {_lacking(found, names)}"
+            for found in contracts
+            if found.spec.csv
+        )
+        or "none reads CSV"
+    )
     return f"The columns of {path.name} fit no contract. It has: {', '.join(names)[:500]}. Contracts: {wanted}."
 
 
@@ -105,7 +135,10 @@ def contract_of_objects(path: Path, rows: Iterator[Row], contracts: Sequence[Ver
     if len(fits) == 1:
         return fits[0]
     known = ", ".join(f"{contract.name} (--type {contract.spec.types[0]})" for contract in contracts)
-    raise UnusableFile(f"Which contract reads {path.name} cannot be told from its fields. Say with --type. Contracts: {known}.", code="wrong_columns")
+    raise UnusableFile(
+        f"Which contract reads {path.name} cannot be told from its fields. Say with --type. Contracts: {known}.",
+        code="wrong_columns",
+    )
 
 
 READERS = {"jsonl": jsontexts.json_lines, "json": jsontexts.json_array}

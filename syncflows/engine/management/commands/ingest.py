@@ -24,7 +24,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", metavar="FILE")
         parser.add_argument("--system", required=True, help="the system whose events these are")
-        parser.add_argument("--type", default="", help="the event type; default: the contract whose columns the file has")
+        parser.add_argument(
+            "--type", default="", help="the event type; default: the contract whose columns the file has"
+        )
 
     def handle(self, *args: Any, file: str, system: str, type: str, **options: Any) -> None:  # noqa: A002 - the option's name
         try:
@@ -38,7 +40,10 @@ class Command(BaseCommand):
             raise CommandError(error.message, returncode=REFUSED) from error
         except (OperationalError, InterfaceError) as error:
             said = str(error).strip().splitlines()[0] if str(error).strip() else "no reason given"
-            raise CommandError(f"The database does not answer ({said}). What was committed stays; run this again and it goes on from there.", returncode=DATABASE_DOWN) from error
+            raise CommandError(
+                f"The database does not answer ({said}). What was committed stays; run this again and it goes on from there.",
+                returncode=DATABASE_DOWN,
+            ) from error
         self.stdout.write(json.dumps(summary.as_json()))
 
     def _run(self, path: Path, **how: Any) -> imports.Summary:
@@ -47,7 +52,14 @@ class Command(BaseCommand):
         if progress.position:
             self.stderr.write(f"{found.name} was begun before: going on after row {progress.position:,}.")
         quiet = not sys.stderr.isatty()
-        with tqdm(total=found.size_bytes, unit="B", unit_scale=True, desc=found.name[:40], file=sys.stderr, mininterval=5 if quiet else 0.2) as bar:
+        with tqdm(
+            total=found.size_bytes,
+            unit="B",
+            unit_scale=True,
+            desc=found.name[:40],
+            file=sys.stderr,
+            mininterval=5 if quiet else 0.2,
+        ) as bar:
             return imports.run(found, progress, tell=lambda position: bar.update(position - bar.n))
 
 

@@ -1,9 +1,12 @@
-"""The doors over real HTTP."""
+"""The doors over HTTP: in this process for most, over a real socket where that is the question."""
 
 from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
+from django.core.signals import request_finished, request_started
+from django.core.wsgi import get_wsgi_application
+from django.db import close_old_connections
 from pytest_django.live_server_helper import LiveServer
 
 from meshline.kernel import actors
@@ -23,14 +26,32 @@ def failures(monkeypatch: pytest.MonkeyPatch) -> list[hooks.Failure]:
 
 
 @pytest.fixture
-def caller(live_server: LiveServer) -> Iterator[Caller]:
-    """Makes HTTP clients with a token of these scopes, for a server that knows system crm."""
+def caller(db: None) -> Iterator[Caller]:
+    """Makes HTTP clients with a token of these scopes, for an installation that knows system crm."""
+    signals = (request_started, request_finished)
+    for signal in signals:  # as Django's own test client: the connection is the test's
+        signal.disconnect(close_old_connections)
+    yield from _callers(
+        lambda: httpx.Client(transport=httpx.WSGITransport(get_wsgi_application()), base_url="http://localhost")
+    )
+    for signal in signals:
+        signal.connect(close_old_connections)
+
+
+@pytest.fixture
+def live_caller(transactional_db: None, live_server: LiveServer) -> Iterator[Caller]:
+    """The same over a socket."""
+    yield from _callers(lambda: httpx.Client(base_url=live_server.url))
+
+
+def _callers(connect: Callable[[], httpx.Client]) -> Iterator[Caller]:
     doorstep.crm()
     clients = []
 
     def make(*scopes: str, systems: tuple[str, ...] = ()) -> httpx.Client:
         _, secret = tokens.create(name="crm sender", scopes=scopes, systems=systems, by=actors.system("test"))
-        clients.append(httpx.Client(base_url=live_server.url, headers={"Authorization": f"Bearer {secret}"}))
+        clients.append(connect())
+        clients[-1].headers["Authorization"] = f"Bearer {secret}"
         return clients[-1]
 
     yield make

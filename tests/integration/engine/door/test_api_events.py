@@ -1,21 +1,28 @@
-"""CloudEvents over real HTTP."""
+"""CloudEvents at the door."""
 
 import json
 from typing import Any
 
 import httpx
 import pytest
+from django.test import Client
 from pytest_django import Settings
 
+from ownership.models import User
 from syncflows import hooks
 from syncflows.engine.enums import EventStatus
 from syncflows.engine.models import Event, Run
 from tests.integration.engine.door.conftest import Caller
 
-pytestmark = pytest.mark.django_db(transaction=True)
 STRUCTURED = {"Content-Type": "application/cloudevents+json; charset=utf-8"}
 BATCH = {"Content-Type": "application/cloudevents-batch+json"}
-BINARY = {"Content-Type": "application/json", "ce-specversion": "1.0", "ce-id": "e-1", "ce-source": "crm", "ce-type": "deal.won"}
+BINARY = {
+    "Content-Type": "application/json",
+    "ce-specversion": "1.0",
+    "ce-id": "e-1",
+    "ce-source": "crm",
+    "ce-type": "deal.won",
+}
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 TRACEPARENT = f"00-{TRACE}-00f067aa0ba902b7-01"
 URL = "/api/v1/events/"
@@ -39,7 +46,11 @@ def test_structured_event_is_committed_then_accepted(sender: httpx.Client) -> No
 
 
 def test_binary_event_is_accepted_with_its_exact_amount(sender: httpx.Client) -> None:
-    answer = send(sender, b'{"deal_id": "D1", "amount": 1054.10}', {**BINARY, "ce-subject": "Euro%20%E2%82%AC", "ce-traceparent": TRACEPARENT})
+    answer = send(
+        sender,
+        b'{"deal_id": "D1", "amount": 1054.10}',
+        {**BINARY, "ce-subject": "Euro%20%E2%82%AC", "ce-traceparent": TRACEPARENT},
+    )
     assert (answer.status_code, answer.json()["correlation_id"]) == (202, TRACE)
     assert Event.objects.get().payload == {"deal_id": "D1", "amount": "1054.10"}
 
@@ -58,13 +69,33 @@ def test_invalid_traceparent_is_ignored(sender: httpx.Client) -> None:
 
 
 def test_batch_answers_for_each_event(sender: httpx.Client, failures: list[hooks.Failure]) -> None:
-    items = [event(1), event(1), event(2, data={"deal_id": ""}), {"source": "crm", "id": "e-9"}, event(3, source="nowhere"), "text", event(4)]
+    items = [
+        event(1),
+        event(1),
+        event(2, data={"deal_id": ""}),
+        {"source": "crm", "id": "e-9"},
+        event(3, source="nowhere"),
+        "text",
+        event(4),
+    ]
     answer = send(sender, items, BATCH)
     assert answer.status_code == 202
     answers = answer.json()["events"]
-    assert [item["status"] for item in answers] == ["accepted", "duplicate", "quarantined", "quarantined", "refused", "refused", "accepted"]
+    assert [item["status"] for item in answers] == [
+        "accepted",
+        "duplicate",
+        "quarantined",
+        "quarantined",
+        "refused",
+        "refused",
+        "accepted",
+    ]
     assert answers[0]["event"] == answers[1]["event"]
-    assert (answers[2]["code"], answers[3]["code"], answers[4]["code"]) == ("key_missing", "malformed_event", "unknown_source")
+    assert (answers[2]["code"], answers[3]["code"], answers[4]["code"]) == (
+        "key_missing",
+        "malformed_event",
+        "unknown_source",
+    )
     assert Event.objects.count() == 4
     assert len(failures) == 2
 
@@ -102,7 +133,9 @@ def test_batch_of_nothing_usable_is_refused(sender: httpx.Client) -> None:
         (json.dumps(event(1, source="nowhere")).encode(), STRUCTURED, 422, "unknown_source"),
     ],
 )
-def test_bad_request_is_a_problem_document(sender: httpx.Client, body: bytes, headers: dict[str, str], status: int, code: str) -> None:
+def test_bad_request_is_a_problem_document(
+    sender: httpx.Client, body: bytes, headers: dict[str, str], status: int, code: str
+) -> None:
     answer = send(sender, body, headers)
     assert (answer.status_code, answer.headers["Content-Type"]) == (status, "application/problem+json")
     assert (answer.json()["code"], answer.json()["status"]) == (code, status)
@@ -121,7 +154,12 @@ def test_bad_request_is_a_problem_document(sender: httpx.Client, body: bytes, he
     ],
 )
 def test_malformed_event_of_a_known_system_is_kept(
-    sender: httpx.Client, failures: list[hooks.Failure], body: bytes, headers: dict[str, str], status: int, field: str | None
+    sender: httpx.Client,
+    failures: list[hooks.Failure],
+    body: bytes,
+    headers: dict[str, str],
+    status: int,
+    field: str | None,
 ) -> None:
     answer = send(sender, body, headers)
     stored = Event.objects.get()
@@ -133,17 +171,25 @@ def test_malformed_event_of_a_known_system_is_kept(
     assert len(failures) == 1
 
 
-def test_event_that_breaks_its_contracts_reading_is_kept_and_named(sender: httpx.Client, failures: list[hooks.Failure]) -> None:
+def test_event_that_breaks_its_contracts_reading_is_kept_and_named(
+    sender: httpx.Client, failures: list[hooks.Failure]
+) -> None:
     answer = send(sender, event(1, data={"deal_id": "D1", "amount": "five"}))
     stored = Event.objects.get()
-    assert (answer.status_code, answer.json()["code"], answer.json()["context"]["event"]) == (422, "unreadable_field", stored.public_id)
+    assert (answer.status_code, answer.json()["code"], answer.json()["context"]["event"]) == (
+        422,
+        "unreadable_field",
+        stored.public_id,
+    )
     assert "five" in answer.json()["detail"]
     good = send(sender, event(1))
     assert good.status_code == 202
     assert len(failures) == 1
 
 
-def test_unparsable_body_is_attributed_where_the_token_speaks_for_one_system(caller: Caller, failures: list[hooks.Failure]) -> None:
+def test_unparsable_body_is_attributed_where_the_token_speaks_for_one_system(
+    caller: Caller, failures: list[hooks.Failure]
+) -> None:
     answer = send(caller("events:write", systems=("crm",)), b'{"specversion": ')
     assert answer.status_code == 400
     assert Event.objects.get().public_id == answer.json()["context"]["event"]
@@ -151,7 +197,7 @@ def test_unparsable_body_is_attributed_where_the_token_speaks_for_one_system(cal
 
 
 def test_token_decides_who_may_send_what(caller: Caller, failures: list[hooks.Failure]) -> None:
-    assert httpx.post(f"{caller('events:write').base_url}{URL.lstrip('/')}", content="{}", headers=STRUCTURED).status_code == 401
+    assert send(caller("events:write"), event(), {**STRUCTURED, "Authorization": "Bearer msh_wrong"}).status_code == 401
     assert send(caller("events:read"), event()).status_code == 403
     other = caller("events:write", systems=("shop",))
     refused = send(other, event())
@@ -161,11 +207,24 @@ def test_token_decides_who_may_send_what(caller: Caller, failures: list[hooks.Fa
     assert failures == []
 
 
-def test_body_over_the_limit_is_refused(sender: httpx.Client, settings: Settings) -> None:
+def test_person_with_a_session_is_told_to_use_a_token(db: None, client: Client, django_user_model: type[User]) -> None:
+    client.force_login(django_user_model.objects.create(username="dana"))
+    answer = client.post(URL, data=json.dumps(event()), content_type=STRUCTURED["Content-Type"])
+    assert (answer.status_code, answer.json()["code"]) == (403, "token_required")
+
+
+def test_doors_answer_over_a_real_socket(live_caller: Caller, settings: Settings) -> None:
+    """What only a socket shows: bodies refused while they are still being sent, bodies without a length, and the commit before the answer."""
+    client = live_caller("events:write")
+    assert send(client, event()).status_code == 202
+    assert send(client, event()).status_code == 200
+    assert send(client, [event(1), event(2)], BATCH).status_code == 202
+    assert Event.objects.count() == Run.objects.count() == 2
     settings.MESHLINE_INGEST_LIMIT_BYTES = 2000
-    answer = send(sender, event(1, data={"deal_id": "D" * 3_000_000}))
+    answer = send(client, event(1, data={"deal_id": "D" * 3_000_000}))
     assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
-    assert send(sender, event()).status_code == 202
+    chunked = client.post(URL, content=iter([b"{}"]), headers=STRUCTURED)
+    assert (chunked.status_code, chunked.json()["code"]) == (411, "length_required")
 
 
 def test_get_still_lists_events(caller: Caller) -> None:

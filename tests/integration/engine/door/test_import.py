@@ -55,20 +55,39 @@ def counts(read: int, accepted: int, duplicate: int = 0, quarantined: int = 0) -
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "cp1252"])
 @pytest.mark.parametrize(("delimiter", "line_end"), [(",", "\n"), (";", "\r\n"), ("\t", "\r")])
-def test_csv_is_read_in_any_encoding_delimiter_and_line_end(load: Import, tmp_path: Path, encoding: str, delimiter: str, line_end: str) -> None:
-    rows = ["deal_id,amount,closed,note", "D1,1054.10,2026-11-30,Müller & Söhne Straße", 'D2,5,,"zwei\nZeilen, ""genau"""', "D3,6,,plain"]
-    text = line_end.join(row.replace(",", delimiter) if '"' not in row else f'D2{delimiter}5{delimiter}{delimiter}"zwei\nZeilen, ""genau"""' for row in rows)
+def test_csv_is_read_in_any_encoding_delimiter_and_line_end(
+    load: Import, tmp_path: Path, encoding: str, delimiter: str, line_end: str
+) -> None:
+    rows = [
+        "deal_id,amount,closed,note",
+        "D1,1054.10,2026-11-30,Müller & Söhne Straße",
+        'D2,5,,"zwei\nZeilen, ""genau"""',
+        "D3,6,,plain",
+    ]
+    text = line_end.join(
+        row.replace(",", delimiter)
+        if '"' not in row
+        else f'D2{delimiter}5{delimiter}{delimiter}"zwei\nZeilen, ""genau"""'
+        for row in rows
+    )
     assert load(write(tmp_path, "deals.csv", text + line_end, encoding)) == counts(3, 3)
     notes = dict(Event.objects.values_list("canonical_key", "payload__note"))
     assert notes == {"D1": "Müller & Söhne Straße", "D2": 'zwei\nZeilen, "genau"', "D3": "plain"}
 
 
 def test_csv_with_excels_hint_and_trailing_commas(load: Import, tmp_path: Path) -> None:
-    assert load(write(tmp_path, "deals.csv", "sep=;\r\ndeal_id;amount;;\r\nD1;5;;\r\n;;;\r\n\r\nD2;6;;\r\n")) == counts(2, 2)
+    assert load(write(tmp_path, "deals.csv", "sep=;\r\ndeal_id;amount;;\r\nD1;5;;\r\n;;;\r\n\r\nD2;6;;\r\n")) == counts(
+        2, 2
+    )
 
 
-def test_bad_rows_are_quarantined_with_their_lines_and_the_rest_goes_on(load: Import, tmp_path: Path, failures: list[hooks.Failure]) -> None:
-    content = HEADER.encode() + b'D1,5,,ok\nD2,6\nD3,7,,x,y\nD4,five,,\n,5,,\nD5,5,,nul\x00\nD6,5,,"never closed\nD7,5,,ok\nD8,5,,\xff\xfe\nD9,8,,M\xc3\xbcller\n'
+def test_bad_rows_are_quarantined_with_their_lines_and_the_rest_goes_on(
+    load: Import, tmp_path: Path, failures: list[hooks.Failure]
+) -> None:
+    content = (
+        HEADER.encode()
+        + b'D1,5,,ok\nD2,6\nD3,7,,x,y\nD4,five,,\n,5,,\nD5,5,,nul\x00\nD6,5,,"never closed\nD7,5,,ok\nD8,5,,\xff\xfe\nD9,8,,M\xc3\xbcller\n'
+    )
     path = write(tmp_path, "deals.csv", content)
     assert load(path) == counts(10, 3, quarantined=7)
     assert [(failure.context["line"], failure.reason) for failure in failures] == [
@@ -82,19 +101,29 @@ def test_bad_rows_are_quarantined_with_their_lines_and_the_rest_goes_on(load: Im
 
 
 def test_huge_cell_is_quarantined_alone(load: Import, tmp_path: Path, failures: list[hooks.Failure]) -> None:
-    content = f"{HEADER}D1,5,,{'x' * 5_000_000}\nD2,5,,ok\nD3,5,,\"{'y' * 300_000}\"\n"
+    content = f'{HEADER}D1,5,,{"x" * 5_000_000}\nD2,5,,ok\nD3,5,,"{"y" * 300_000}"\n'
     assert load(write(tmp_path, "deals.csv", content)) == counts(3, 2, quarantined=1)
     assert "longer" in failures[0].message
 
 
-def test_json_lines_and_arrays_lose_only_their_bad_elements(load: Import, tmp_path: Path, failures: list[hooks.Failure]) -> None:
-    elements = ['{"deal_id": "D1", "amount": 5.10}', '{"deal_id": "D2", "amount": NaN}', "7", '{"deal_id": "D3", "deal_id": "D4"}', '{"deal_id": "D5", "amount": 1e9}']
+def test_json_lines_and_arrays_lose_only_their_bad_elements(
+    load: Import, tmp_path: Path, failures: list[hooks.Failure]
+) -> None:
+    elements = [
+        '{"deal_id": "D1", "amount": 5.10}',
+        '{"deal_id": "D2", "amount": NaN}',
+        "7",
+        '{"deal_id": "D3", "deal_id": "D4"}',
+        '{"deal_id": "D5", "amount": 1e9}',
+    ]
     jsonl = write(tmp_path, "deals.jsonl", "\r\n\r\n".join(elements))
     assert load(jsonl) == counts(5, 2, quarantined=3)
     assert [failure.context["line"] for failure in failures] == [3, 5, 7]
     array = write(tmp_path, "deals.json", "[" + ",\n".join(elements) + "]\n")
     assert load(array) == counts(5, 0, duplicate=5)
-    assert load(write(tmp_path, "cut.json", '[{"deal_id": "D6", "amount": 5}, {"deal_id": "D')) == counts(2, 1, quarantined=1)
+    assert load(write(tmp_path, "cut.json", '[{"deal_id": "D6", "amount": 5}, {"deal_id": "D')) == counts(
+        2, 1, quarantined=1
+    )
     assert load(write(tmp_path, "one.json", '{"deal_id": "D7", "amount": 5}')) == counts(1, 1)
 
 
@@ -112,7 +141,9 @@ def test_json_lines_and_arrays_lose_only_their_bad_elements(load: Import, tmp_pa
         ("deals.csv", b"PK\x03\x04zip", {}, "workbook"),
     ],
 )
-def test_file_that_cannot_be_read_at_all_is_refused(load: Import, tmp_path: Path, name: str, content: str | bytes, options: dict[str, str], told: str) -> None:
+def test_file_that_cannot_be_read_at_all_is_refused(
+    load: Import, tmp_path: Path, name: str, content: str | bytes, options: dict[str, str], told: str
+) -> None:
     with pytest.raises(CommandError, match=told) as caught:
         load(write(tmp_path, name, content), **options)
     assert caught.value.returncode == 1
@@ -146,7 +177,9 @@ def test_sales_pipeline_and_its_mangled_copy_are_the_same_8800_events(load: Impo
     doorstep.activate(Kind.CONTRACT, "sales-opportunity", SALES_CONTRACT)
     assert load(SALES, system="sales") == counts(8800, 8800)
     assert load(SALES, system="sales") == counts(8800, 0, duplicate=8800)
-    assert load(write(tmp_path, "mangled.csv", _mangled(SALES.read_text()), "cp1252"), system="sales") == counts(8800, 0, duplicate=8800)
+    assert load(write(tmp_path, "mangled.csv", _mangled(SALES.read_text()), "cp1252"), system="sales") == counts(
+        8800, 0, duplicate=8800
+    )
     assert Event.objects.count() == 8800
 
 
@@ -195,7 +228,9 @@ def test_import_without_database_exits_2(tmp_path: Path) -> None:
 def _start(path: Path, **environment: str) -> "subprocess.Popen[str]":
     """The command in a process of its own, on this test's database."""
     found = connection.settings_dict
-    url = os.environ["DATABASE_URL"].replace(f"/{os.environ['DATABASE_URL'].split('/')[3].split('?')[0]}", f"/{found['NAME']}", 1)
+    url = os.environ["DATABASE_URL"].replace(
+        f"/{os.environ['DATABASE_URL'].split('/')[3].split('?')[0]}", f"/{found['NAME']}", 1
+    )
     return subprocess.Popen(
         [sys.executable, "manage.py", "ingest", str(path), "--system", "crm"], cwd=CHECKOUT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         env={**os.environ, "DATABASE_URL": url, **environment},
