@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -24,14 +23,14 @@ class Check:
 
 
 def checks() -> dict[str, Check]:
-    """Every check by name."""
-    found: dict[str, Callable[[], Check]] = {
-        "database": _database,
-        "migrations": _migrations,
-        "broker": _broker,
-        "workers": _workers,
+    """Every check by name. What cannot be told without a part that is missing is not asked."""
+    database, broker = _database(), _broker()
+    return {
+        "database": database,
+        "migrations": _migrations() if database.ok else Check(False, "Cannot be told without the database."),
+        "broker": broker,
+        "workers": _workers() if broker.ok else Check(False, "Cannot be told without the broker."),
     }
-    return {name: check() for name, check in found.items()}
 
 
 def as_json(found: dict[str, Check]) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from email.message import Message
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+import jsonschema_rs
+
 from meshline.kernel import jsontext
 from meshline.kernel.errors import Invalid
 
@@ -28,7 +30,9 @@ ATTRIBUTE_NAME = re.compile(r"[a-z0-9]+")
 JSON_TYPE = re.compile(r"[^/]+/(?:[^/;]+\+)?json")
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII)
 QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
-URI_REFERENCE = re.compile(r"[^\s<>\"{}|\\^`\x00-\x1f]+")
+URI_REFERENCE, URI = (
+    jsonschema_rs.Draft7Validator({"format": form}, validate_formats=True) for form in ("uri-reference", "uri")
+)
 INTEGER_LIMIT = 2**31
 HEADER_PREFIX = "ce-"
 
@@ -177,9 +181,9 @@ def _form_errors(found: Mapping[str, Any]) -> list[tuple[str, str]]:
     errors = []
     if found.get("specversion") not in (None, SPECVERSION):
         errors.append(("specversion", f"is {found['specversion']!r}; this is 1.0"))
-    for name in ("source", "dataschema"):
-        if isinstance(found.get(name), str) and found[name] and URI_REFERENCE.fullmatch(found[name]) is None:
-            errors.append((name, "is not a URI reference (RFC 3986)"))
+    for name, form, kind in (("source", URI_REFERENCE, "URI reference"), ("dataschema", URI, "URI with a scheme")):
+        if isinstance(found.get(name), str) and found[name] and not form.is_valid(found[name]):
+            errors.append((name, f"is not a {kind} (RFC 3986)"))
     if isinstance(found.get("time"), str) and found["time"] and _time(found["time"]) is None:
         errors.append(
             ("time", f"is {found['time'][:40]!r}, which is not an RFC 3339 time such as 2026-11-30T12:00:00Z")
