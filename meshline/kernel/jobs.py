@@ -10,8 +10,9 @@ from functools import lru_cache
 from typing import Any
 
 from celery import Celery
-from django.core.cache import cache
 from django.db import transaction
+
+from meshline.kernel import counters
 
 log = logging.getLogger(__name__)
 _held_back: ContextVar[dict[str, Any] | None] = ContextVar("bells held back", default=None)
@@ -46,15 +47,23 @@ def _ring(task: str, at_most_every_s: float, kwargs: dict[str, Any]) -> None:
         held[f"{task}:{kwargs}"] = (task, kwargs)
         return
     try:
-        if cache.add(f"bell:{task}:{kwargs}", 1, timeout=max(at_most_every_s, 0.05)):
+        if at_most_every_s <= 0 or _first(f"bell:{task}:{kwargs}", at_most_every_s):
             _send(task, kwargs)
+        elif _first(f"late-bell:{task}:{kwargs}", at_most_every_s):
+            # The worker may have looked just before this row was committed: one more bell when the interval is over.
+            _send(task, kwargs, countdown=at_most_every_s)
     except Exception as error:  # noqa: BLE001 - whatever the broker's client raises, the rows are committed
         log.warning("bell for %s not rung, the sweeper will: %s", task, error)
 
 
-def _send(task: str, kwargs: dict[str, Any]) -> None:
+def _first(name: str, within_s: float) -> bool:
+    """Whether nobody asked this within that time. Not by Django's cache, which counts whole seconds and so forgets at once."""
+    return bool(counters.client().set(f"meshline:{name}", 1, nx=True, px=max(int(within_s * 1000), 1)))
+
+
+def _send(task: str, kwargs: dict[str, Any], **options: Any) -> None:
     try:
-        _sender().send_task(task, kwargs=kwargs, retry=False)
+        _sender().send_task(task, kwargs=kwargs, retry=False, **options)
     except Exception as error:  # noqa: BLE001 - see _ring
         log.warning("task %s not sent, the sweeper will: %s", task, error)
 
