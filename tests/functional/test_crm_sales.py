@@ -12,7 +12,9 @@ from pathlib import Path
 import httpx
 import pytest
 from django.core.management import call_command
+from django.test import Client
 
+from ownership.models import User
 from syncflows.engine import connections, trace
 from syncflows.engine.enums import RunStatus
 from syncflows.engine.models import Event, LineageFact, Run
@@ -89,6 +91,18 @@ def test_every_won_opportunity_becomes_one_order(erp: str, tmp_path: Path) -> No
     found = run("reconcile", "sales-orders", "--window-days", "36500")
     assert (found["compared"], found["matched"], found["tickets"]) == (4238, 4238, 0)
     _explained(DATA / "sales_pipeline.csv")
+    _pages_work()
+
+
+PAGES = ("/", "/queue/", "/queue/?view=all", "/approvals/", "/trace/?q=Cancity", "/runs/", "/flows/", "/flows/sales-orders/", "/reconciliation/", "/systems/", "/systems/erp/", "/ownership/")
+
+
+def _pages_work() -> None:
+    """Every page answers with all of it in the database."""
+    client = Client()
+    client.force_login(User.objects.get(username="dana"))
+    for page in PAGES:
+        assert client.get(page).status_code == 200, page
 
 
 def _explained(pipeline: Path) -> None:
