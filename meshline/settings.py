@@ -93,7 +93,7 @@ TEMPLATES = [
 
 # Each process keeps its own small pool: a web thread or a worker's writer never opens a connection per request.
 DATABASE = dj_database_url.parse(DATABASE_URL)
-POOL = {"min_size": 0, "max_size": env.whole("MESHLINE_DB_POOL", default=12, least=2, most=200), "timeout": 5}
+POOL = {"min_size": 0, "max_size": env.whole("MESHLINE_DB_POOL", default=12, least=2, most=200), "timeout": env.whole("MESHLINE_DB_WAIT_S", default=5, least=1, most=60)}
 DATABASES = {"default": {**DATABASE, "OPTIONS": {**DATABASE.get("OPTIONS", {}), "pool": POOL}, "CONN_HEALTH_CHECKS": True}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "ownership.User"

@@ -23,7 +23,7 @@ COMMANDS = [
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
 def test_command_without_database_fails_in_one_sentence(command: tuple[str, ...]) -> None:
-    environment = {**os.environ, "DATABASE_URL": "postgresql://postgres@127.0.0.1:1/nowhere"}
+    environment = {**os.environ, "DATABASE_URL": "postgresql://postgres@127.0.0.1:1/nowhere", "MESHLINE_DB_WAIT_S": "1"}
     done = subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode in (1, 2)
     assert "database" in done.stderr
