@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from exceptions.models import Ticket
 from syncflows import hooks
 from syncflows.engine import ingest
 from syncflows.engine.arrivals import Arrival, Problem
@@ -272,3 +273,15 @@ def test_accept_has_a_receipt_for_whatever_comes(
     )
     [receipt] = ingest.accept([arrival], catalog=definitions)
     assert Event.objects.filter(public_id=receipt.public_id).exists()
+
+
+def test_accept_opens_a_ticket_in_the_same_transaction(definitions: catalog.Catalog) -> None:
+    bad = Arrival(source="crm", type="deal.won", payload={"deal_id": ""}, origin="deals.csv line 7", line=7)
+    ingest.accept([bad, won(1)], catalog=definitions)
+    ticket = Ticket.objects.get()
+    assert (ticket.event, ticket.exception_class, ticket.reason) == (
+        Event.objects.get(canonical_key=""),
+        "data_quality",
+        "key_missing",
+    )
+    assert (ticket.context["line"], ticket.context["origin"]) == (7, "deals.csv line 7")
