@@ -18,7 +18,7 @@ setup: ## .venv with everything for development, and a browser for the browser t
 	@tools/setup browser
 
 demo: ## the whole product, in the foreground, with live sandbox traffic
-	@export MESHLINE_BEGAN_AT=$$(date +%s); tools/setup base && \
+	@export MESHLINE_BEGAN_AT=$$(date +%s); unset PYTHONDONTWRITEBYTECODE; tools/setup base && \
 		exec $(PY) manage.py demo $(if $(PORT),--port $(PORT)) $(if $(DEMO_SECONDS),--seconds $(DEMO_SECONDS))
 
 test: setup ## every test

@@ -9,18 +9,19 @@ from pathlib import Path
 
 from meshline.demo.ports import HOST
 
+RESTARTS = 3
+WORKERS = 2  # processes that carry runs; each has threads for the outside writes
+RATE = "0.5"  # changes a second in the CRM, after the first burst
+
 
 @dataclass(frozen=True)
 class Demo:
     """One demo of one checkout."""
 
     root: Path
+    folder: Path  # logs, the sandbox's store, the webhook secret
     port: int
     sandbox_port: int
-
-    @property
-    def folder(self) -> Path:
-        return self.root / ".meshline" / "demo"
 
     @property
     def definitions(self) -> Path:
@@ -34,28 +35,39 @@ class Demo:
     def sandbox_url(self) -> str:
         return f"http://{HOST}:{self.sandbox_port}"
 
-    def log(self, name: str) -> Path:
-        return self.folder / f"{name}.log"
+    @property
+    def webhook_url(self) -> str:
+        return f"{self.url}/ingest/crm/"
 
 
 @dataclass(frozen=True)
 class Part:
-    """One child process. `ready_url` answers 200 once the part can be used; the next part starts after that."""
+    """One child process. `ready_url` answers 200 once the part can be used. `restarts` is how often it may die and be started again."""
 
     name: str
     argv: tuple[str, ...]
     ready_url: str | None = None
+    restarts: int = 0
 
 
-def parts(demo: Demo) -> tuple[Part, ...]:
-    """Returns the parts in the order in which they start; they stop in the reverse one."""
+def sandbox(demo: Demo) -> Part:
+    store = str(demo.folder / "sandbox.sqlite")
+    argv = _python("-m", "syncflows.sandbox", "--port", str(demo.sandbox_port), "--store", store)
+    return Part("sandbox", argv, f"{demo.sandbox_url}/")
+
+
+def product(demo: Demo) -> tuple[Part, ...]:
+    """What Meshline itself consists of. Workers and beat may die at any time, as the product promises to survive that."""
+    worker = ("--pool=prefork", f"--concurrency={WORKERS}", "--without-gossip", "--without-mingle")
     return (
-        Part("sandbox", _manage(demo, "sandbox", "--port", str(demo.sandbox_port)), f"{demo.sandbox_url}/"),
         Part("web", _gunicorn(demo), f"{demo.url}/healthz"),
-        Part("worker", _celery("worker", "--pool=prefork", "--concurrency=2", "--without-gossip", "--without-mingle")),
-        Part("beat", _celery("beat", f"--schedule={demo.folder / 'beat-schedule'}", "--pidfile=")),
-        Part("traffic", _python("-m", "meshline.demo.traffic", "--folder", str(demo.folder))),
+        Part("worker", _celery("worker", *worker), restarts=RESTARTS),
+        Part("beat", _celery("beat", f"--schedule={demo.folder / 'beat-schedule'}", "--pidfile="), restarts=RESTARTS),
     )
+
+
+def traffic(demo: Demo) -> Part:
+    return Part("traffic", _manage(demo, "sandbox_traffic", "--url", demo.sandbox_url, "--rate", RATE))
 
 
 def environment(demo: Demo) -> dict[str, str]:
@@ -65,12 +77,12 @@ def environment(demo: Demo) -> dict[str, str]:
     own = {
         "DJANGO_SETTINGS_MODULE": "meshline.settings",
         "MESHLINE_DEMO": "true",
-        "MESHLINE_DEMO_WEBHOOK_URL": f"{demo.url}/ingest/crm/",
-        "SANDBOX_URL": demo.sandbox_url,
         "MESHLINE_SANDBOX_CRM_WEBHOOK_SECRET": _webhook_secret(demo.folder / "webhook_secret"),
         "PYTHONUNBUFFERED": "1",
     }
-    return {**os.environ, **systems, **tokens, **own}
+    # Without its byte code written down, every part would compile the whole of Django again.
+    given = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**given, **systems, **tokens, **own}
 
 
 def _python(*arguments: str) -> tuple[str, ...]:
@@ -86,7 +98,14 @@ def _celery(*arguments: str) -> tuple[str, ...]:
 
 
 def _gunicorn(demo: Demo) -> tuple[str, ...]:
-    options = ("--worker-class=gthread", "--workers=2", "--threads=8", "--graceful-timeout=5", "--access-logfile=-")
+    options = (
+        "--worker-class=gthread",
+        "--workers=2",
+        "--threads=8",
+        "--preload",
+        "--graceful-timeout=5",
+        "--access-logfile=-",
+    )
     return _python("-m", "gunicorn", "meshline.wsgi:application", f"--bind={HOST}:{demo.port}", *options)
 
 

@@ -49,7 +49,7 @@ def _run_json(*arguments: str) -> dict[str, Any]:
     """Returns the JSON object that a command prints as its last line."""
     out = io.StringIO()
     try:
-        call_command(*arguments, stdout=out)
+        call_command(*arguments, stdout=out, stderr=io.StringIO())
     except CommandError as error:
         raise DemoError(f"`manage.py {' '.join(arguments)}` failed: {error}") from error
     lines = out.getvalue().splitlines()

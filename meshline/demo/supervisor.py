@@ -1,6 +1,7 @@
 """Runs the demo's parts as child processes, notices when one ends, and stops them all.
 
-Restarts nothing: a part that dies is a defect to be seen, so it ends the demo with the part's last words.
+A part that dies ends the demo with the part's last words. Those that the product promises to survive are started
+again, a few times, and never silently.
 """
 
 import ctypes
@@ -9,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -27,16 +29,51 @@ PR_SET_PDEATHSIG = 1
 class Supervisor:
     """Each child leads its own process group: Ctrl-C reaches this process alone, which then stops them in order."""
 
-    def __init__(self, *, folder: Path, environment: Mapping[str, str], root: Path) -> None:
+    def __init__(self, *, folder: Path, environment: Mapping[str, str], root: Path, say: Callable[[str], None]) -> None:
         self._folder = folder
         self._environment = environment
         self._root = root
+        self._say = say
         self._running: list[tuple[Part, subprocess.Popen[bytes]]] = []
+        self._deaths: Counter[str] = Counter()
 
-    def start(self, part: Part, *, is_stopping: Callable[[], bool]) -> None:
-        """Starts a part and waits until it can be used. Raises DemoError when it ends first or takes too long."""
-        with self._log(part).open("wb") as log:
-            child = subprocess.Popen(
+    def launch(self, part: Part) -> None:
+        """Starts a part. Returns at once."""
+        self._log(part).unlink(missing_ok=True)
+        self._running.append((part, self._spawn(part)))
+
+    def await_ready(self, part: Part, *, is_stopping: Callable[[], bool]) -> None:
+        """Waits until a launched part can be used. Raises DemoError when it ends first or takes too long."""
+        ends_at = time.monotonic() + READY_DEADLINE_S
+        while part.ready_url and not _answers(part.ready_url):
+            if is_stopping():
+                return
+            self.check()
+            if time.monotonic() > ends_at:
+                problem = f"The part `{part.name}` does not answer at {part.ready_url} after {READY_DEADLINE_S:.0f} s."
+                raise DemoError(self._describe(problem, part))
+            time.sleep(POLL_S)
+
+    def check(self) -> None:
+        """Starts a part again that may die. Raises DemoError, with the end of its log, when any other has ended."""
+        for place, (part, child) in enumerate(self._running):
+            if (code := child.poll()) is not None:
+                self._running[place] = (part, self._start_again(part, child, code))
+
+    def _start_again(self, part: Part, child: subprocess.Popen[bytes], code: int) -> subprocess.Popen[bytes]:
+        what = f"The part `{part.name}` ended by itself ({_describe_code(code)})"
+        if self._deaths[part.name] >= part.restarts:
+            again = f", after {part.restarts} restarts" if part.restarts else ""
+            raise DemoError(self._describe(f"{what}{again}.", part))
+        self._deaths[part.name] += 1
+        _signal_group(child, signal.SIGKILL)  # its own children, if it left any
+        nth = f"restart {self._deaths[part.name]} of {part.restarts}"
+        self._say(f"  {what}. Nothing that was accepted is lost; starting it again ({nth}).")
+        return self._spawn(part)
+
+    def _spawn(self, part: Part) -> subprocess.Popen[bytes]:
+        with self._log(part).open("ab") as log:
+            return subprocess.Popen(
                 part.argv,
                 cwd=self._root,
                 env=dict(self._environment),
@@ -46,17 +83,6 @@ class Supervisor:
                 start_new_session=True,
                 preexec_fn=_die_with_parent,
             )
-        self._running.append((part, child))
-        if part.ready_url:
-            self._await(part, child, is_stopping=is_stopping)
-
-    def check(self) -> None:
-        """Raises DemoError, with the end of its log, when a part has ended."""
-        for part, child in self._running:
-            if (code := child.poll()) is not None:
-                raise DemoError(
-                    self._describe(f"The part `{part.name}` ended by itself ({_describe_code(code)}).", part)
-                )
 
     def stop(self) -> list[str]:
         """Asks the parts to end, last started first, then makes them. Returns the names of those that had to be made."""
@@ -71,17 +97,6 @@ class Supervisor:
             child.wait()
         self._running.clear()
         return stubborn
-
-    def _await(self, part: Part, child: subprocess.Popen[bytes], *, is_stopping: Callable[[], bool]) -> None:
-        ends_at = time.monotonic() + READY_DEADLINE_S
-        while not _answers(part.ready_url or ""):
-            if is_stopping():
-                return
-            self.check()
-            if time.monotonic() > ends_at:
-                problem = f"The part `{part.name}` does not answer at {part.ready_url} after {READY_DEADLINE_S:.0f} s."
-                raise DemoError(self._describe(problem, part))
-            time.sleep(POLL_S)
 
     def _log(self, part: Part) -> Path:
         return self._folder / f"{part.name}.log"

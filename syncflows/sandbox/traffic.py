@@ -16,17 +16,16 @@ from typing import Any, TextIO
 import httpx
 
 from syncflows.sandbox import catalogue
-from syncflows.sandbox.enums import Priority, QuoteStatus, Stage, SystemName
-from syncflows.sandbox.errors import SandboxStartError
+from syncflows.sandbox.client import SandboxClient
+from syncflows.sandbox.enums import Priority, QuoteStatus, Stage
 from syncflows.sandbox.seed import quote
-from syncflows.sandbox.troubles import TROUBLES
+from syncflows.sandbox.troubles import LAST_TROUBLE, TROUBLES
 
 BURST_CHANGES = 40
 BURST_S = 20.0
-TROUBLE_EVERY = 4
+TROUBLE_EVERY = 3
 OPEN_DEALS_WANTED = 12
 WORK_SHARES = {"advance_deal": 60, "open_deal": 22, "approve_quote": 6, "edit_account": 6, "open_ticket": 6}
-START_TIMEOUT_S = 30.0
 
 
 @dataclass
@@ -44,36 +43,26 @@ class Traffic:
     url: str
     rng: random.Random
     faulty: float = 0.15
-    tokens: dict[str, str] = field(default_factory=dict)
     done: Counter[str] = field(default_factory=Counter)
     deals: list[Deal] = field(default_factory=list)
     accounts: list[dict[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._client = httpx.Client(base_url=self.url, timeout=30, trust_env=False)
+        self.sandbox = SandboxClient(self.url)
+        self.call = self.sandbox.call
         self._planned: list[str] = []
 
-    def call(self, method: str, path: str, body: Any = None) -> Any:
-        """The JSON answer. Raises httpx.HTTPError."""
-        token = self.tokens.get(path.split("/")[1], "none")
-        answer = self._client.request(method, path, json=body, headers={"Authorization": f"Bearer {token}"})
-        answer.raise_for_status()
-        return answer.json() if answer.content else None
-
-    def post_raw(self, url: str, content: bytes, headers: dict[str, str]) -> int:
-        return self._client.post(url, content=content, headers=headers, timeout=10).status_code
-
     def prepare(self) -> None:
-        """Wait for the sandbox, seed it if it is empty, learn its accounts and open deals."""
-        settings = _wait_until_up(self._client)
-        self.tokens = {name: settings[name]["token"] for name in SystemName}
-        if not self.call("GET", "/crm/accounts?limit=1")["items"]:
-            self.call("POST", "/_control/seed", {})
-        self.accounts = self.call("GET", "/crm/accounts?limit=500")["items"]
+        """Wait for the sandbox, seed it if it is empty, learn its accounts and open deals. Raises SandboxStartError."""
+        self.sandbox.connect()
+        if not self.call("GET", "/crm/accounts", limit="1")["items"]:
+            self.sandbox.seed(emit=False)
+        self.accounts = self.sandbox.list("/crm/accounts")
         for stage in (Stage.PROSPECTING, Stage.ENGAGING):
-            for item in self.call("GET", f"/crm/opportunities?stage={stage}&limit=500")["items"]:
+            for item in self.sandbox.list("/crm/opportunities", stage=stage):
                 self.deals.append(Deal(item["id"], item["product"], item["quantity"], stage))
-        self._planned = self.rng.sample(sorted(TROUBLES), len(TROUBLES))
+        # The edit in the ERP comes last: by then there is an order to edit.
+        self._planned = [LAST_TROUBLE, *self.rng.sample(sorted(set(TROUBLES) - {LAST_TROUBLE}), len(TROUBLES) - 1)]
 
     def step(self, number: int) -> str:
         """Make one change; what it was. In the first minute every kind of trouble has its turn."""
@@ -197,20 +186,6 @@ def open_ticket(traffic: Traffic) -> str:
     body = {"subject": subject, "description": f"{account['name']} asks.", "priority": Priority.NORMAL}
     traffic.call("POST", "/desk/tickets", {**body, "requester": account["email"] or account["name"]})
     return f"{account['name']} writes to support: {subject}"
-
-
-def _wait_until_up(client: httpx.Client) -> dict[str, Any]:
-    """The sandbox's settings. Raises SandboxStartError."""
-    deadline = time.monotonic() + START_TIMEOUT_S
-    while True:
-        try:
-            return client.get("/_control/settings").raise_for_status().json()
-        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-            if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol) or time.monotonic() > deadline:
-                raise SandboxStartError(
-                    f"No sandbox answers at {client.base_url} ({error}). Start one: manage.py sandbox."
-                ) from error
-            time.sleep(0.2)
 
 
 WORK: dict[str, Callable[[Traffic], str]] = {

@@ -8,16 +8,19 @@ import random
 import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from standardwebhooks.webhooks import Webhook
 
-from syncflows.sandbox.enums import EventType, FaultKind, SystemName, WebhookState
+from syncflows.sandbox.enums import EventType, FaultKind, OrderStatus, SystemName, WebhookState
+from syncflows.sandbox.seed import quote
 
 if TYPE_CHECKING:
     from syncflows.sandbox.traffic import Traffic
 
 UNKNOWN_PRODUCTS = ("Flowmeter 900 Prototype", "Spectro-700", "Bench Scope Forty", "Datalogger XL")
+LINE_FIELDS = ("sku", "quantity", "unit_price", "list_price")
 ERP_ORDERS: dict[str, Any] = {"system": SystemName.ERP, "method": "POST", "path_prefix": "/orders"}
 
 
@@ -68,7 +71,7 @@ def wrong_signature(traffic: "Traffic") -> str:
         "webhook-timestamp": str(int(now.timestamp())),
         "webhook-signature": Webhook(secrets.token_bytes(24)).sign(message_id, now, body),
     }
-    return f"a forged webhook is answered {traffic.post_raw(url, body.encode(), headers)}"
+    return f"a forged webhook is answered {traffic.sandbox.post_raw(url, body.encode(), headers)}"
 
 
 def erp_unavailable(traffic: "Traffic") -> str:
@@ -81,6 +84,20 @@ def erp_hangs_after_commit(traffic: "Traffic") -> str:
     fault = {**ERP_ORDERS, "kind": FaultKind.TIMEOUT_AFTER_COMMIT, "count": 2, "params": {"hang_s": 12}}
     _switch_on(traffic, fault)
     return f"the ERP takes the next orders and does not say so; {traffic.sell(discount=0)['name']} is won"
+
+
+def hand_edited_order(traffic: "Traffic") -> str:
+    """Somebody gives ten per cent off in the ERP itself, past every rule: only a comparison will tell."""
+    orders = [order for order in traffic.sandbox.list("/erp/orders") if order["status"] == OrderStatus.OPEN]
+    if not orders:
+        return "the ERP has no order yet that somebody could edit by hand"
+    order = traffic.rng.choice(orders[-10:])
+    lines = [{name: line[name] for name in LINE_FIELDS} for line in order["lines"]]
+    for line in lines:
+        line["unit_price"] = quote(line["unit_price"], 1, discount=10)
+    total = sum(Decimal(line["unit_price"]) * line["quantity"] for line in lines)
+    traffic.call("PATCH", f"/erp/orders/{order['number']}", {"lines": lines, "total": f"{total:f}"})
+    return f"{order['number']} is edited by hand in the ERP: {order['total']} becomes {total}"
 
 
 def misspell(name: str, rng: random.Random) -> str:
@@ -107,5 +124,7 @@ TROUBLES: dict[str, Callable[["Traffic"], str]] = {
     for action in (
         deep_discount, price_above_list, unknown_product, misspelt_account, malformed_webhook,
         duplicate_webhook, renamed_field, wrong_signature, erp_unavailable, erp_hangs_after_commit,
+        hand_edited_order,
     )
 }  # fmt: skip
+LAST_TROUBLE = hand_edited_order.__name__

@@ -25,17 +25,18 @@ DEADLINE_S = 20
 
 @pytest.fixture
 def supervisor(tmp_path: Path) -> Iterator[Supervisor]:
-    made = Supervisor(folder=tmp_path, environment=os.environ, root=CHECKOUT)
+    made = Supervisor(folder=tmp_path, environment=os.environ, root=CHECKOUT, say=(tmp_path / "said").write_text)
     yield made
     made.stop()
 
 
-def _part(name: str, code: str, *arguments: str, ready_url: str | None = None) -> Part:
-    return Part(name, (sys.executable, "-c", code, *arguments), ready_url)
+def _part(name: str, code: str, *, ready_url: str | None = None, restarts: int = 0) -> Part:
+    return Part(name, (sys.executable, "-c", code), ready_url, restarts)
 
 
 def _start(supervisor: Supervisor, part: Part) -> None:
-    supervisor.start(part, is_stopping=lambda: False)
+    supervisor.launch(part)
+    supervisor.await_ready(part, is_stopping=lambda: False)
 
 
 def _await_text(path: Path, text: str) -> None:
@@ -63,6 +64,16 @@ def _check_until_raised(supervisor: Supervisor) -> None:
     while time.monotonic() < ends_at:
         supervisor.check()
         time.sleep(0.02)
+
+
+def test_check_starts_a_part_again_that_may_die_and_says_so_until_it_died_too_often(
+    supervisor: Supervisor, tmp_path: Path
+) -> None:
+    _start(supervisor, _part("worker", "print('lived', flush=True)", restarts=2))
+    with pytest.raises(DemoError, match=r"`worker` ended by itself \(exit 0\), after 2 restarts"):
+        _check_until_raised(supervisor)
+    assert (tmp_path / "worker.log").read_text().split() == ["lived"] * 3
+    assert "(restart 2 of 2)" in (tmp_path / "said").read_text()
 
 
 def test_start_fails_at_once_when_a_part_ends_before_it_answers(supervisor: Supervisor) -> None:
@@ -107,8 +118,8 @@ def test_parts_end_when_the_supervisor_is_killed(tmp_path: Path) -> None:
     code = (
         "import os, signal, sys, time; from pathlib import Path; from meshline.demo.plan import Part;"
         "from meshline.demo.supervisor import Supervisor;"
-        "made = Supervisor(folder=Path(sys.argv[1]), environment=os.environ, root=Path(sys.argv[1]));"
-        "made.start(Part('sleeper', (sys.executable, '-c', 'import os, time; print(os.getpid(), flush=True); time.sleep(600)')), is_stopping=bool);"
+        "made = Supervisor(folder=Path(sys.argv[1]), environment=os.environ, root=Path(sys.argv[1]), say=print);"
+        "made.launch(Part('sleeper', (sys.executable, '-c', 'import os, time; print(os.getpid(), flush=True); time.sleep(600)')));"
         "log = Path(sys.argv[1], 'sleeper.log')\n"
         "while not log.read_text().strip(): time.sleep(0.02)\n"
         "os.kill(os.getpid(), signal.SIGKILL)"

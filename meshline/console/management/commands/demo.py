@@ -21,13 +21,30 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--port", type=int, help="web port (default: 8000, or the next free one)")
-        parser.add_argument("--seconds", type=float, help="stop by itself after so long with exit 0")
+        parser.add_argument("--seconds", type=float, help="stop by itself so long after the first page, with exit 0")
+        parser.add_argument("--folder", type=Path, help="logs and the sandbox's store (default: .meshline/demo)")
+        parser.add_argument(
+            "--compare-after",
+            type=float,
+            default=45.0,
+            metavar="S",
+            help="seconds from the first page to the comparison",
+        )
 
-    def handle(self, *args: Any, port: int | None, seconds: float | None, **options: Any) -> None:
+    def handle(self, *args: Any, port: int | None, **options: Any) -> None:
         if port is not None and not 0 < port < 65_536:
             raise CommandError(f"PORT is {port}, outside 1 to 65535. Example: PORT=8000")
+        root = Path(settings.BASE_DIR)
+        wishes = run.Wishes(
+            root=root,
+            folder=options["folder"] or root / ".meshline" / "demo",
+            port=port,
+            seconds=options["seconds"],
+            compare_after_s=options["compare_after"],
+            began_at=_began_at(),
+        )
         try:
-            run.run(root=Path(settings.BASE_DIR), port=port, seconds=seconds, began_at=_began_at(), say=self._say)
+            run.run(wishes, say=self._say)
         except (DemoError, EmbeddedError) as error:
             raise CommandError(str(error)) from error
 
