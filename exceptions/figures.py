@@ -28,6 +28,14 @@ class Given:
     away: Decimal
     percent: Decimal | None
 
+    @property
+    def size(self) -> Decimal:
+        return abs(self.away)
+
+    @property
+    def percent_size(self) -> Decimal | None:
+        return None if self.percent is None else abs(self.percent)
+
 
 @dataclass(frozen=True)
 class Line:

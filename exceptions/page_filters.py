@@ -37,14 +37,14 @@ class TicketPageFilter(TicketFilter):
     reason = filters.CharFilter(field_name="reason", label="Reason", widget=forms.Select)
     flow = filters.CharFilter(field_name="flow", label="Flow", widget=forms.Select)
     owner = filters.CharFilter(field_name="owner__username", label="Owner", widget=forms.Select)
-    customer = filters.CharFilter(field_name="customer", lookup_expr="icontains", label="Customer", widget=words("Customer"))
+    customer = filters.CharFilter(field_name="customer", lookup_expr="icontains", label="Customer", widget=words("Customer", size="12"))
     amount_min = filters.NumberFilter(
-        field_name="amount", lookup_expr="gte", label="Amount from", widget=words("Amount from", inputmode="decimal", size="9")
+        field_name="amount", lookup_expr="gte", label="Amount from", widget=words("Amount from", inputmode="decimal", size="8")
     )
     amount_max = filters.NumberFilter(
-        field_name="amount", lookup_expr="lte", label="Amount to", widget=words("to", inputmode="decimal", size="9")
+        field_name="amount", lookup_expr="lte", label="Amount to", widget=words("to", inputmode="decimal", size="8")
     )
-    q = filters.CharFilter(method="filter_text", label="Search", widget=search("Id, key, words", **{"data-key": "f", "data-key-label": "Filter"}))
+    q = filters.CharFilter(method="filter_text", label="Search", widget=search("Id, key, words", size="16", **{"data-key": "f", "data-key-label": "Filter"}))
 
     class Meta:
         model = Ticket
@@ -54,7 +54,8 @@ class TicketPageFilter(TicketFilter):
         super().__init__(data, *args, **kwargs)
         asked = self.data or {}
         fields = self.form.fields
-        fields["class"].choices = [("", "Any class"), *ExceptionClass.choices]  # type: ignore[attr-defined]
+        fields["class"].empty_label = "Any class"  # type: ignore[attr-defined]
+        fields["class"].choices = ExceptionClass.choices  # type: ignore[attr-defined]
         flows = Definition.objects.filter(kind=Kind.FLOW).order_by("name").values_list("name", flat=True)
         _choose(fields["flow"], "Any flow", [(name, name) for name in flows], asked.get("flow", ""))
         _choose(fields["owner"], "Any owner", _people(), asked.get("owner", ""))
@@ -77,11 +78,11 @@ class ApprovalPageFilter(ApprovalFilter):
     """As the API's."""
 
     team = filters.CharFilter(field_name="team__name", label="Decided by", widget=forms.Select)
-    customer = filters.CharFilter(field_name="customer", lookup_expr="icontains", label="Customer", widget=words("Customer"))
+    customer = filters.CharFilter(field_name="customer", lookup_expr="icontains", label="Customer", widget=words("Customer", size="12"))
     amount_min = filters.NumberFilter(
-        field_name="amount", lookup_expr="gte", label="Amount from", widget=words("Amount from", inputmode="decimal", size="9")
+        field_name="amount", lookup_expr="gte", label="Amount from", widget=words("Amount from", inputmode="decimal", size="8")
     )
-    q = filters.CharFilter(method="filter_text", label="Search", widget=search("Id, key, requester, words", **{"data-key": "f", "data-key-label": "Filter"}))
+    q = filters.CharFilter(method="filter_text", label="Search", widget=search("Id, key, requester, words", size="22", **{"data-key": "f", "data-key-label": "Filter"}))
 
     class Meta:
         model = Approval

@@ -30,13 +30,15 @@ def evidence(detail: TicketDetail) -> dict[str, Any]:
     return {
         "verdict": verdict, "ruled": _ruled(verdict) if verdict else [],
         "given": figures.given(document) if policy else None, "lines": figures.lines(document) if policy else [],
-        "violations": _violations(context), "sides": _sides(context), "subject_rows": _subject(context),
+        "steps": [_with_last(step) for step in detail.steps], "violations": _violations(context), "sides": _sides(context), "subject_rows": _subject(context),
     }  # fmt: skip
 
 
 def blocked(ticket: Ticket, steps: list[Step]) -> list[str]:
     """Names of the steps that are not done while this ticket is open."""
     run = ticket.run
+    if ticket.subject.startswith("event:") and ticket.status != TicketStatus.RESOLVED:
+        return ["the whole record"]
     if run is None or run.status in TERMINAL or ticket.status == TicketStatus.RESOLVED:
         return []
     if steps:
@@ -53,7 +55,7 @@ def talk(entries: list[TicketEntry]) -> list[dict[str, Any]]:
     """The timeline of people's acts, newest last."""
     return [
         {
-            "at": entry.at, "title": entry.text, "detail": f"{EntryKind(entry.kind).label} · {entry.actor}", "kind": entry.kind, "actor": entry.actor,
+            "at": entry.at, "title": entry.text, "detail": f"{EntryKind(entry.kind).label} · {entry.actor}", "kind": entry.kind, "actor": entry.actor, "face": entry.actor.split(" (")[0],
             "changes": _changes(entry), "state": "waiting" if entry.kind in WAITING_KINDS else "done", "is_comment": entry.kind == EntryKind.COMMENT,
         }
         for entry in entries
@@ -83,6 +85,12 @@ def raw(ticket: Ticket, name: str) -> tuple[list[dict[str, Any]], str, Any]:
 def token(ticket: Ticket, entries: int, facts: int, run: Run | None) -> str:
     """Changes whenever something happened to the ticket or its record."""
     return f"{ticket.status}-{entries}-{facts}-{run.status if run else ''}"
+
+
+def _with_last(step: Step) -> Step:
+    """The step with its last attempt, of those that were read with it."""
+    step.last_attempt = next(reversed(step.attempts.all()), None)  # type: ignore[attr-defined]
+    return step
 
 
 def _ruled(verdict: dict[str, Any]) -> list[tuple[str, Any, bool]]:
