@@ -25,7 +25,9 @@ def main() -> None:
 def _no_database(error: Exception) -> int:
     """Status 2, and a sentence instead of a trace: the cause is outside of us, and the same command may work later."""
     cause = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    sys.stderr.write(f"The database does not answer: {cause}. Check DATABASE_URL and that PostgreSQL runs, then run this again.\n")
+    sys.stderr.write(
+        f"The database does not answer: {cause}. Check DATABASE_URL and that PostgreSQL runs, then run this again.\n"
+    )
     return 2
 
 

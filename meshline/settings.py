@@ -19,11 +19,15 @@ MESHLINE_DEMO = env.flag("MESHLINE_DEMO", default=False)
 MESHLINE_DEMO_LOGINS = [{**login, "role": login["title"]} for login in LOGINS] if MESHLINE_DEMO else []
 SECRET_KEY = os.environ.get("SECRET_KEY", "").strip() or local_secret(root=BASE_DIR)
 if len(SECRET_KEY) < 32:
-    raise BadEnvironment("SECRET_KEY", "is shorter than 32 characters", "$(python -c 'import secrets; print(secrets.token_urlsafe(50))')")
+    raise BadEnvironment(
+        "SECRET_KEY", "is shorter than 32 characters", "$(python -c 'import secrets; print(secrets.token_urlsafe(50))')"
+    )
 ALLOWED_HOSTS = env.names("ALLOWED_HOSTS", default="localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env.names("CSRF_TRUSTED_ORIGINS", default="")
 
-DATABASE_URL = env.url("DATABASE_URL", schemes=("postgres", "postgresql"), example="postgresql://user:secret@db:5432/meshline")
+DATABASE_URL = env.url(
+    "DATABASE_URL", schemes=("postgres", "postgresql"), example="postgresql://user:secret@db:5432/meshline"
+)
 REDIS_URL = env.url("REDIS_URL", schemes=("redis", "rediss", "unix"), example="redis://valkey:6379/0")
 
 INSTALLED_APPS = [
@@ -93,8 +97,14 @@ TEMPLATES = [
 
 # Each process keeps its own small pool: a web thread or a worker's writer never opens a connection per request.
 DATABASE = dj_database_url.parse(DATABASE_URL)
-POOL = {"min_size": 0, "max_size": env.whole("MESHLINE_DB_POOL", default=12, least=2, most=200), "timeout": env.whole("MESHLINE_DB_WAIT_S", default=5, least=1, most=60)}
-DATABASES = {"default": {**DATABASE, "OPTIONS": {**DATABASE.get("OPTIONS", {}), "pool": POOL}, "CONN_HEALTH_CHECKS": True}}
+POOL = {
+    "min_size": 0,
+    "max_size": env.whole("MESHLINE_DB_POOL", default=12, least=2, most=200),
+    "timeout": env.whole("MESHLINE_DB_WAIT_S", default=5, least=1, most=60),
+}
+DATABASES = {
+    "default": {**DATABASE, "OPTIONS": {**DATABASE.get("OPTIONS", {}), "pool": POOL}, "CONN_HEALTH_CHECKS": True}
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "ownership.User"
 AUTH_PASSWORD_VALIDATORS = [
@@ -142,7 +152,13 @@ CONTENT_SECURITY_POLICY = {
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 8 * 1024 * 1024
 
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL, "KEY_PREFIX": "meshline"}}
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "meshline",
+    }
+}
 
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1).replace("?db=", "?virtual_host=")
 CELERY_TASK_IGNORE_RESULT = True
@@ -156,7 +172,10 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(STATE_DIR / "celerybeat-schedule")
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["ownership.authentication.BearerToken", "ownership.authentication.ConsoleSession"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "ownership.authentication.BearerToken",
+        "ownership.authentication.ConsoleSession",
+    ],
     "DEFAULT_PERMISSION_CLASSES": ["ownership.authentication.HasScope"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
@@ -209,7 +228,9 @@ SPECTACULAR_SETTINGS = {
 }
 SIMPLE_HISTORY_HISTORY_ID_USE_UUID = False
 
-MESHLINE_INGEST_LIMIT_BYTES = env.whole("MESHLINE_INGEST_LIMIT_BYTES", default=6 * 1024 * 1024, least=1024, most=64 * 1024 * 1024)
+MESHLINE_INGEST_LIMIT_BYTES = env.whole(
+    "MESHLINE_INGEST_LIMIT_BYTES", default=6 * 1024 * 1024, least=1024, most=64 * 1024 * 1024
+)
 MESHLINE_BATCH_SIZE = env.whole("MESHLINE_BATCH_SIZE", default=64, least=1, most=1000)
 MESHLINE_WRITE_THREADS = env.whole("MESHLINE_WRITE_THREADS", default=8, least=1, most=64)
 MESHLINE_LEASE_S = env.whole("MESHLINE_LEASE_S", default=60, least=2, most=3600)

@@ -38,7 +38,14 @@ class Team(models.Model):
     title = models.CharField(max_length=120)
     mailbox = models.EmailField(blank=True)
     members = models.ManyToManyField(User, related_name="teams", blank=True)
-    on_call = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="on_call_for", help_text="takes what nobody else owns")
+    on_call = models.ForeignKey(
+        User,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="on_call_for",
+        help_text="takes what nobody else owns",
+    )
     history = HistoricalRecords(m2m_fields=[members])
 
     def __str__(self) -> str:
@@ -83,7 +90,10 @@ class FlowOwner(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["flow", "role"], name="one_owner_per_flow_and_role"),
-            models.CheckConstraint(condition=models.Q(person__isnull=False) | models.Q(team__isnull=False), name="flow_owner_names_somebody"),
+            models.CheckConstraint(
+                condition=models.Q(person__isnull=False) | models.Q(team__isnull=False),
+                name="flow_owner_names_somebody",
+            ),
         ]
 
 
@@ -92,7 +102,9 @@ class ApiToken(models.Model):
 
     public_id = models.CharField(max_length=24, unique=True, default=ids.maker("tok"), editable=False)
     name = models.CharField(max_length=120)
-    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="tokens", help_text="the service identity it acts as")
+    user = models.ForeignKey(
+        User, on_delete=models.CASCADE, related_name="tokens", help_text="the service identity it acts as"
+    )
     digest = models.CharField(max_length=64, unique=True)
     scopes = models.JSONField(default=list)
     systems = models.JSONField(default=list, help_text="sources it may send events for; empty means any")

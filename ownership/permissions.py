@@ -50,4 +50,6 @@ def check_user_can(user: Any, ability: Ability) -> None:
 
 
 def _roles_with(ability: Ability) -> Iterable[str]:
-    return [str(Role(role).label) for role, abilities in ABILITIES.items() if ability in abilities and role != Role.SERVICE]
+    return [
+        str(Role(role).label) for role, abilities in ABILITIES.items() if ability in abilities and role != Role.SERVICE
+    ]

@@ -21,14 +21,19 @@ PREFIX = "msh_"
 TOUCH_EVERY = timedelta(minutes=1)
 
 
-def create(*, name: str, scopes: Collection[str], by: Actor, systems: Collection[str] = (), lifetime: timedelta | None = None) -> tuple[ApiToken, str]:
+def create(
+    *, name: str, scopes: Collection[str], by: Actor, systems: Collection[str] = (), lifetime: timedelta | None = None
+) -> tuple[ApiToken, str]:
     """Make a credential with its own service identity. Returns the row and the secret, which is shown this once.
 
     Raises Invalid for an empty name and for unknown scopes.
     """
     unknown = sorted(set(scopes) - set(Scope.values))
     if unknown or not scopes:
-        raise Invalid(f"Unknown scope {', '.join(unknown) or '(none given)'}. Scopes: {', '.join(Scope.values)}.", code="unknown_scope")
+        raise Invalid(
+            f"Unknown scope {', '.join(unknown) or '(none given)'}. Scopes: {', '.join(Scope.values)}.",
+            code="unknown_scope",
+        )
     if not name.strip():
         raise Invalid("A token needs a name that says who uses it.", code="name_missing")
     secret = PREFIX + secrets.token_urlsafe(32)
@@ -37,7 +42,13 @@ def create(*, name: str, scopes: Collection[str], by: Actor, systems: Collection
             name=name.strip(), user=_service_user(name.strip()), digest=_digest(secret), scopes=sorted(scopes), systems=sorted(systems),
             created_by=str(by), expires_at=timezone.now() + lifetime if lifetime else None,
         )  # fmt: skip
-        ledger.append(act="token.created", by=by, object_kind="token", object_id=token.public_id, detail={"name": name, "scopes": sorted(scopes)})
+        ledger.append(
+            act="token.created",
+            by=by,
+            object_kind="token",
+            object_id=token.public_id,
+            detail={"name": name, "scopes": sorted(scopes)},
+        )
     return token, secret
 
 

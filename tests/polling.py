@@ -6,7 +6,9 @@ import time
 from collections.abc import Callable
 
 
-def until(arrived: Callable[[], bool], *, timeout_s: float, what: Callable[[], str] | str, every_s: float = 0.02) -> None:
+def until(
+    arrived: Callable[[], bool], *, timeout_s: float, what: Callable[[], str] | str, every_s: float = 0.02
+) -> None:
     """Ask until true; fail with `what` stands in the way when the time is up."""
     end = time.monotonic() + timeout_s
     while not arrived():

@@ -28,7 +28,9 @@ class Verdict:
     problem: str = ""
 
 
-def append(*, act: str, by: Actor, object_kind: str, object_id: str, reason: str = "", detail: dict[str, Any] | None = None) -> AuditEvent:
+def append(
+    *, act: str, by: Actor, object_kind: str, object_id: str, reason: str = "", detail: dict[str, Any] | None = None
+) -> AuditEvent:
     """Add one act, in the caller's transaction. Locks: the chain, until that transaction ends."""
     with transaction.atomic():
         with connection.cursor() as cursor:
@@ -52,7 +54,18 @@ def record_move(*, row: models.Model, machine: Machine, found: str, to: str, by:
 
 def digest(row: AuditEvent) -> str:
     """The hash that this row must carry."""
-    content = [row.number, row.at, row.actor_kind, row.actor, row.actor_label, row.act, row.object_kind, row.object_id, row.reason, row.detail]
+    content = [
+        row.number,
+        row.at,
+        row.actor_kind,
+        row.actor,
+        row.actor_label,
+        row.act,
+        row.object_kind,
+        row.object_id,
+        row.reason,
+        row.detail,
+    ]
     return hashlib.sha256(row.previous_hash.encode() + fingerprint.canonical(content)).hexdigest()
 
 

@@ -24,4 +24,6 @@ class AuditEvent(models.Model):
     hash = models.CharField(max_length=64)
 
     class Meta:
-        indexes = [models.Index(fields=["object_kind", "object_id", "number"], name="audit_of_object")]  # reader: history on detail pages
+        indexes = [
+            models.Index(fields=["object_kind", "object_id", "number"], name="audit_of_object")
+        ]  # reader: history on detail pages

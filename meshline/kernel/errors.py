@@ -22,7 +22,9 @@ class MeshlineError(Exception):
     default_code = "error"
     http_status = 400
 
-    def __init__(self, message: str, *, code: str | None = None, retryable: bool = False, context: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, message: str, *, code: str | None = None, retryable: bool = False, context: dict[str, Any] | None = None
+    ) -> None:
         super().__init__(message)
         self.code = code or self.default_code
         self.message = message

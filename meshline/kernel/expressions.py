@@ -20,7 +20,34 @@ from meshline.kernel.errors import Invalid, MeshlineError
 from meshline.kernel.money import decimal, places, text
 
 # Operators and macros of the language itself, as Program.references() names them.
-LANGUAGE = frozenset(["size", "contains", "startsWith", "endsWith", "matches", "has", "all", "exists", "exists_one", "map", "filter", "string", "int", "uint", "double", "bool", "bytes", "timestamp", "duration", "type", "dyn", "min", "max", "optional"])
+LANGUAGE = frozenset(
+    [
+        "size",
+        "contains",
+        "startsWith",
+        "endsWith",
+        "matches",
+        "has",
+        "all",
+        "exists",
+        "exists_one",
+        "map",
+        "filter",
+        "string",
+        "int",
+        "uint",
+        "double",
+        "bool",
+        "bytes",
+        "timestamp",
+        "duration",
+        "type",
+        "dyn",
+        "min",
+        "max",
+        "optional",
+    ]
+)
 logging.getLogger("cel").setLevel(logging.CRITICAL)  # it logs each failed call; we raise instead
 DATE_FORMATS = ("%Y-%m-%d", "%m/%d/%Y")
 
@@ -40,7 +67,9 @@ class EvaluationFailed(MeshlineError):
 class Scope:
     """What expressions may read: variables and functions, prepared once and evaluated against many times."""
 
-    def __init__(self, variables: Mapping[str, Any], *, functions: Mapping[str, Callable[..., Any]] | None = None) -> None:
+    def __init__(
+        self, variables: Mapping[str, Any], *, functions: Mapping[str, Callable[..., Any]] | None = None
+    ) -> None:
         self.held: list[MeshlineError] = []
         calls = {name: _guard(call, self.held) for name, call in {**FUNCTIONS, **(functions or {})}.items()}
         self.context = cel.Context(variables=plain(variables), functions=calls)
@@ -72,14 +101,18 @@ class Expression:
             if scope.held and isinstance(scope.held[0], Escaping):
                 raise scope.held[0] from error
             cause = scope.held[0].message if scope.held else _sentence(error)
-            raise EvaluationFailed(f"`{self.source}` could not be worked out: {cause}", context={"expression": self.source}) from error
+            raise EvaluationFailed(
+                f"`{self.source}` could not be worked out: {cause}", context={"expression": self.source}
+            ) from error
 
 
 @lru_cache(maxsize=4096)
 def compiled(source: str, *, extra: frozenset[str] = frozenset()) -> Expression:
     """Compile once. Raises BadExpression for syntax errors and for functions nobody defined."""
     if not isinstance(source, str) or not source.strip():
-        raise BadExpression("An expression is empty. Write a CEL expression such as payload.amount, or 'a text' in quotes.")
+        raise BadExpression(
+            "An expression is empty. Write a CEL expression such as payload.amount, or 'a text' in quotes."
+        )
     try:
         program = cel.compile(source)
     except Exception as error:
@@ -87,7 +120,9 @@ def compiled(source: str, *, extra: frozenset[str] = frozenset()) -> Expression:
     named = {name for name in program.functions() if name.isidentifier()}
     unknown = named - LANGUAGE - set(FUNCTIONS) - extra
     if unknown:
-        raise BadExpression(f"`{source}` calls {', '.join(sorted(unknown))}, which does not exist. Functions: {', '.join(sorted({*FUNCTIONS, *extra}))}.")
+        raise BadExpression(
+            f"`{source}` calls {', '.join(sorted(unknown))}, which does not exist. Functions: {', '.join(sorted({*FUNCTIONS, *extra}))}."
+        )
     return Expression(source, program, frozenset(program.variables()))
 
 
@@ -140,13 +175,15 @@ def _date(value: Any, formats: list[str] | None = None) -> str:
     raw = str(value).strip()
     for pattern in formats or DATE_FORMATS:
         try:
-            return dt.datetime.strptime(raw, pattern).date().isoformat()
+            return dt.datetime.strptime(raw, pattern).date().isoformat()  # noqa: DTZ007 - a date has no zone
         except ValueError:
             continue
     try:
         return dt.datetime.fromisoformat(raw).date().isoformat()
     except ValueError:
-        raise EvaluationFailed(f"{raw[:40]!r} is not a date such as 2026-11-30 (formats tried: {', '.join(formats or DATE_FORMATS)})") from None
+        raise EvaluationFailed(
+            f"{raw[:40]!r} is not a date such as 2026-11-30 (formats tried: {', '.join(formats or DATE_FORMATS)})"
+        ) from None
 
 
 def _rounded(value: Any, digits: int = 2) -> Decimal:

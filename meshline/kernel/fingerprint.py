@@ -21,7 +21,9 @@ def short(value: Any, *, length: int = 20) -> str:
 
 def canonical(value: Any) -> bytes:
     """UTF-8 JSON with sorted keys and no spaces (the order of RFC 8785, numbers as written)."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_plain).encode()
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_plain
+    ).encode()
 
 
 def _plain(value: Any) -> str:

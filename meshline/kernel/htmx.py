@@ -14,7 +14,9 @@ def is_partial(request: HttpRequest) -> bool:
     return details is not None and bool(details) and not details.boosted and not details.history_restore_request
 
 
-def page(request: HttpRequest, template: str, context: dict[str, Any], *, partial: str = "", status: int = 200) -> HttpResponse:
+def page(
+    request: HttpRequest, template: str, context: dict[str, Any], *, partial: str = "", status: int = 200
+) -> HttpResponse:
     """Render `template`, or only its `partial` where htmx asks. Caches are told that the answer differs."""
     name = f"{template}#{partial}" if partial and is_partial(request) else template
     response = render(request, name, context, status=status)

@@ -40,8 +40,12 @@ def parse(text: str | bytes) -> Any:
 def storable(value: Any) -> Any:
     """The same value, fit for a JSONB column. Raises BadJSON for what PostgreSQL refuses: NUL characters, halves of surrogate pairs, endless nesting."""
     _check_depth(value)
-    if ESCAPED_SUSPECT.search(json.dumps(value, cls=ExactEncoder)) and any(UNSTORABLE.search(text) for text in _texts(value)):
-        raise BadJSON("The text holds a NUL character or half a surrogate pair, which cannot be stored. Remove it and send again.")
+    if ESCAPED_SUSPECT.search(json.dumps(value, cls=ExactEncoder)) and any(
+        UNSTORABLE.search(text) for text in _texts(value)
+    ):
+        raise BadJSON(
+            "The text holds a NUL character or half a surrogate pair, which cannot be stored. Remove it and send again."
+        )
     return value
 
 
@@ -90,7 +94,12 @@ def _check_depth(value: Any) -> None:
         depth += 1
         if depth > DEPTH_LIMIT:
             raise BadJSON(f"The JSON is nested deeper than {DEPTH_LIMIT} levels.")
-        layer = [child for item in layer if isinstance(item, dict | list) for child in (item.values() if isinstance(item, dict) else item)]
+        layer = [
+            child
+            for item in layer
+            if isinstance(item, dict | list)
+            for child in (item.values() if isinstance(item, dict) else item)
+        ]
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -11,7 +11,9 @@ class IdempotencyRecord(models.Model):
 
     principal = models.CharField(max_length=80, help_text="who called: token or person, by public id")
     key = models.CharField(max_length=255)
-    fingerprint = models.CharField(max_length=64, help_text="of method, path and body: another body under the same key is refused")
+    fingerprint = models.CharField(
+        max_length=64, help_text="of method, path and body: another body under the same key is refused"
+    )
     status = models.PositiveSmallIntegerField(default=0, help_text="HTTP status answered; 0 while in flight")
     body = models.TextField(blank=True)
     content_type = models.CharField(max_length=100, blank=True)

@@ -10,7 +10,28 @@ from meshline.kernel.errors import Invalid
 
 # Currencies whose minor unit is not 1/100 (ISO 4217, list one). All others have two places.
 PLACES = {
-    **dict.fromkeys(("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF"), 0),
+    **dict.fromkeys(
+        (
+            "BIF",
+            "CLP",
+            "DJF",
+            "GNF",
+            "ISK",
+            "JPY",
+            "KMF",
+            "KRW",
+            "PYG",
+            "RWF",
+            "UGX",
+            "UYI",
+            "VND",
+            "VUV",
+            "XAF",
+            "XOF",
+            "XPF",
+        ),
+        0,
+    ),
     **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
 }
 LIMIT = Decimal(10) ** 24
@@ -43,11 +64,15 @@ class Money:
 
     def rounded(self) -> Money:
         """To the currency's minor unit, half to even."""
-        return Money(self.amount.quantize(Decimal(1).scaleb(-places(self.currency)), rounding=ROUND_HALF_EVEN), self.currency)
+        return Money(
+            self.amount.quantize(Decimal(1).scaleb(-places(self.currency)), rounding=ROUND_HALF_EVEN), self.currency
+        )
 
     def _same(self, other: Money) -> None:
         if self.currency != other.currency:
-            raise BadAmount(f"Amounts in {self.currency} and {other.currency} cannot be added without an exchange rate.")
+            raise BadAmount(
+                f"Amounts in {self.currency} and {other.currency} cannot be added without an exchange rate."
+            )
 
 
 def places(currency: str) -> int:

@@ -8,65 +8,150 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('exceptions', '0001_initial'),
+        ("exceptions", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='ReconciliationRun',
+            name="ReconciliationRun",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_id', models.CharField(default=functools.partial(meshline.kernel.ids.new, *('rec',), **{}), editable=False, max_length=24, unique=True)),
-                ('flow', models.CharField(max_length=80)),
-                ('system', models.CharField(max_length=80)),
-                ('status', models.CharField(choices=[('running', 'Running'), ('completed', 'Completed'), ('failed', 'Failed')], default='running', max_length=10)),
-                ('window_from', models.DateField()),
-                ('window_to', models.DateField()),
-                ('started_at', models.DateTimeField()),
-                ('ended_at', models.DateTimeField(blank=True, null=True)),
-                ('started_by', models.CharField(max_length=200)),
-                ('compared', models.PositiveIntegerField(default=0)),
-                ('matched', models.PositiveIntegerField(default=0)),
-                ('missing_in_target', models.PositiveIntegerField(default=0)),
-                ('missing_in_source', models.PositiveIntegerField(default=0)),
-                ('differs', models.PositiveIntegerField(default=0)),
-                ('duplicate', models.PositiveIntegerField(default=0)),
-                ('tickets', models.PositiveIntegerField(default=0, help_text='opened or seen again')),
-                ('totals', models.JSONField(default=dict, encoder=meshline.kernel.jsontext.ExactEncoder, help_text='per currency: ours and theirs')),
-                ('problem', models.TextField(blank=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "public_id",
+                    models.CharField(
+                        default=functools.partial(meshline.kernel.ids.new, *("rec",), **{}),
+                        editable=False,
+                        max_length=24,
+                        unique=True,
+                    ),
+                ),
+                ("flow", models.CharField(max_length=80)),
+                ("system", models.CharField(max_length=80)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("running", "Running"), ("completed", "Completed"), ("failed", "Failed")],
+                        default="running",
+                        max_length=10,
+                    ),
+                ),
+                ("window_from", models.DateField()),
+                ("window_to", models.DateField()),
+                ("started_at", models.DateTimeField()),
+                ("ended_at", models.DateTimeField(blank=True, null=True)),
+                ("started_by", models.CharField(max_length=200)),
+                ("compared", models.PositiveIntegerField(default=0)),
+                ("matched", models.PositiveIntegerField(default=0)),
+                ("missing_in_target", models.PositiveIntegerField(default=0)),
+                ("missing_in_source", models.PositiveIntegerField(default=0)),
+                ("differs", models.PositiveIntegerField(default=0)),
+                ("duplicate", models.PositiveIntegerField(default=0)),
+                ("tickets", models.PositiveIntegerField(default=0, help_text="opened or seen again")),
+                (
+                    "totals",
+                    models.JSONField(
+                        default=dict,
+                        encoder=meshline.kernel.jsontext.ExactEncoder,
+                        help_text="per currency: ours and theirs",
+                    ),
+                ),
+                ("problem", models.TextField(blank=True)),
             ],
             options={
-                'indexes': [models.Index(fields=['flow', '-started_at'], name='reconciliation_newest')],
+                "indexes": [models.Index(fields=["flow", "-started_at"], name="reconciliation_newest")],
             },
         ),
         migrations.CreateModel(
-            name='Discrepancy',
+            name="Discrepancy",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_id', models.CharField(default=functools.partial(meshline.kernel.ids.new, *('dis',), **{}), editable=False, max_length=24, unique=True)),
-                ('flow', models.CharField(max_length=80)),
-                ('system', models.CharField(max_length=80)),
-                ('key', models.CharField(help_text='our reference', max_length=200)),
-                ('kind', models.CharField(choices=[('missing_in_target', 'Missing in the target'), ('missing_in_source', 'Nothing of ours explains it'), ('differs', 'Fields differ'), ('duplicate', 'More than once in the target')], max_length=20)),
-                ('status', models.CharField(choices=[('open', 'Open'), ('resolved', 'Resolved')], default='open', max_length=10)),
-                ('ours', models.JSONField(encoder=meshline.kernel.jsontext.ExactEncoder, null=True)),
-                ('theirs', models.JSONField(encoder=meshline.kernel.jsontext.ExactEncoder, null=True)),
-                ('fields', models.JSONField(default=list, encoder=meshline.kernel.jsontext.ExactEncoder, help_text='per differing field: name, ours, theirs, tolerance')),
-                ('amount', models.DecimalField(blank=True, decimal_places=12, help_text='value in doubt', max_digits=36, null=True)),
-                ('currency', models.CharField(blank=True, max_length=3)),
-                ('opened_at', models.DateTimeField(auto_now_add=True)),
-                ('resolved_at', models.DateTimeField(blank=True, null=True)),
-                ('resolution_note', models.TextField(blank=True)),
-                ('ticket', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='discrepancies', to='exceptions.ticket')),
-                ('first_seen', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='first_found', to='reconciliation.reconciliationrun')),
-                ('last_seen', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='found', to='reconciliation.reconciliationrun')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "public_id",
+                    models.CharField(
+                        default=functools.partial(meshline.kernel.ids.new, *("dis",), **{}),
+                        editable=False,
+                        max_length=24,
+                        unique=True,
+                    ),
+                ),
+                ("flow", models.CharField(max_length=80)),
+                ("system", models.CharField(max_length=80)),
+                ("key", models.CharField(help_text="our reference", max_length=200)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("missing_in_target", "Missing in the target"),
+                            ("missing_in_source", "Nothing of ours explains it"),
+                            ("differs", "Fields differ"),
+                            ("duplicate", "More than once in the target"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("open", "Open"), ("resolved", "Resolved")], default="open", max_length=10
+                    ),
+                ),
+                ("ours", models.JSONField(encoder=meshline.kernel.jsontext.ExactEncoder, null=True)),
+                ("theirs", models.JSONField(encoder=meshline.kernel.jsontext.ExactEncoder, null=True)),
+                (
+                    "fields",
+                    models.JSONField(
+                        default=list,
+                        encoder=meshline.kernel.jsontext.ExactEncoder,
+                        help_text="per differing field: name, ours, theirs, tolerance",
+                    ),
+                ),
+                (
+                    "amount",
+                    models.DecimalField(
+                        blank=True, decimal_places=12, help_text="value in doubt", max_digits=36, null=True
+                    ),
+                ),
+                ("currency", models.CharField(blank=True, max_length=3)),
+                ("opened_at", models.DateTimeField(auto_now_add=True)),
+                ("resolved_at", models.DateTimeField(blank=True, null=True)),
+                ("resolution_note", models.TextField(blank=True)),
+                (
+                    "ticket",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="discrepancies",
+                        to="exceptions.ticket",
+                    ),
+                ),
+                (
+                    "first_seen",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="first_found",
+                        to="reconciliation.reconciliationrun",
+                    ),
+                ),
+                (
+                    "last_seen",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="found",
+                        to="reconciliation.reconciliationrun",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(condition=models.Q(('status', 'open')), fields=('flow', 'key', 'kind'), name='one_open_discrepancy')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("status", "open")),
+                        fields=("flow", "key", "kind"),
+                        name="one_open_discrepancy",
+                    )
+                ],
             },
         ),
     ]

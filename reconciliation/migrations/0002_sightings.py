@@ -5,22 +5,46 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('reconciliation', '0001_initial'),
+        ("reconciliation", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Sighting',
+            name="Sighting",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('missing_in_target', 'Missing in the target'), ('missing_in_source', 'Nothing of ours explains it'), ('differs', 'Fields differ'), ('duplicate', 'More than once in the target')], max_length=20)),
-                ('discrepancy', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='sightings', to='reconciliation.discrepancy')),
-                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='sightings', to='reconciliation.reconciliationrun')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("missing_in_target", "Missing in the target"),
+                            ("missing_in_source", "Nothing of ours explains it"),
+                            ("differs", "Fields differ"),
+                            ("duplicate", "More than once in the target"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                (
+                    "discrepancy",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="sightings",
+                        to="reconciliation.discrepancy",
+                    ),
+                ),
+                (
+                    "run",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="sightings",
+                        to="reconciliation.reconciliationrun",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('run', 'discrepancy'), name='one_sighting_per_run')],
+                "constraints": [models.UniqueConstraint(fields=("run", "discrepancy"), name="one_sighting_per_run")],
             },
         ),
     ]

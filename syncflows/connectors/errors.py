@@ -18,7 +18,14 @@ class Transient(ConnectorError):
 
     default_code = "transient"
 
-    def __init__(self, message: str, *, code: str | None = None, retry_after_s: float | None = None, context: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        retry_after_s: float | None = None,
+        context: dict[str, Any] | None = None,
+    ) -> None:
         super().__init__(message, code=code, retryable=True, context=context)
         self.retry_after_s = retry_after_s
 

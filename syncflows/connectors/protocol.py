@@ -105,7 +105,9 @@ class Connector(Protocol):
     def get(self, operation: str, *, external_id: str) -> JSON:
         """One document as the far side holds it now. Raises NotFound."""
 
-    def verify_webhook(self, *, headers: Mapping[str, str], body: bytes, now: datetime, uri: str = "") -> list[WebhookEvent]:
+    def verify_webhook(
+        self, *, headers: Mapping[str, str], body: bytes, now: datetime, uri: str = ""
+    ) -> list[WebhookEvent]:
         """Check signature and freshness, then read. `uri`: the full address it was sent to, which some schemes sign. Raises BadWebhook."""
 
     def health(self) -> Health:

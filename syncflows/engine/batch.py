@@ -12,7 +12,20 @@ from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from meshline.kernel import bulk_rows, transitions
-from syncflows.engine import adoption, claims, execute, failures, health, lineage, loading, ordering, records, recording, resting, stages
+from syncflows.engine import (
+    adoption,
+    claims,
+    execute,
+    failures,
+    health,
+    lineage,
+    loading,
+    ordering,
+    recording,
+    records,
+    resting,
+    stages,
+)
 from syncflows.engine.carry import Carry, Rest
 from syncflows.engine.claims import Lease
 from syncflows.engine.crosswalk import Lookups
@@ -80,7 +93,7 @@ def _waves(lease: Lease, carries: Sequence[Carry], catalog: Catalog, board: heal
             results = execute.perform(jobs)
             execute.note_health(board, results)
             _in_bulk_or_singly(
-                recording.carries_of(jobs), lambda some: _answered(lease, some, [result for result in results if result.job.carry in some])
+                recording.carries_of(jobs), lambda some, answers=results: _answered(lease, some, [result for result in answers if result.job.carry in some])
             )
         health.save(board)
         active = [job.carry for job in jobs if not job.carry.rest]
@@ -148,7 +161,7 @@ def _in_bulk_or_singly(carries: Sequence[Carry], write: Callable[[Sequence[Carry
         return
     try:
         write(carries)
-    except Exception:  # noqa: BLE001 - the boundary: the cause is found and ticketed one by one below
+    except Exception:
         log.warning("a batch of %d could not be written at once; writing one by one", len(carries), exc_info=True)
         for carry in carries:
             _one(carry, write)
@@ -157,7 +170,7 @@ def _in_bulk_or_singly(carries: Sequence[Carry], write: Callable[[Sequence[Carry
 def _one(carry: Carry, write: Callable[[Sequence[Carry]], None]) -> None:
     try:
         write([carry])
-    except Exception as error:  # noqa: BLE001 - as above
+    except Exception as error:
         log.exception("%s could not be written", carry.run.public_id)
         _park(carry, error, traceback.format_exc())
 
@@ -172,7 +185,7 @@ def _park(carry: Carry, error: Exception, trace: str) -> None:
             fresh = Carry(run, carry.flow, carry.contract, carry.mapping, carry.policies, broken=carry.broken, names=carry.names)
             fresh.rest = Rest(RunStatus.ERRORED, str(error)[:2000], failure=failures.errored(fresh, error=error, trace=trace))
             resting.apply([fresh])
-    except Exception:  # noqa: BLE001 - the last resort
+    except Exception:
         log.exception("%s could not be parked either", carry.run.public_id)
         later = timezone.now() + timedelta(seconds=AFTER_OUR_FAILURE_S)
         transitions.move_many(Run.objects.filter(pk=carry.run.pk), machine=RUN, expected=[RunStatus.RUNNING], to=RunStatus.RETRYING, due_at=later)

@@ -166,7 +166,7 @@ def _boolean(value: Any) -> bool:
 def _datetime(value: str, formats: list[str]) -> str:
     for pattern in formats:
         try:
-            found = dt.datetime.strptime(value, pattern)
+            found = dt.datetime.strptime(value, pattern)  # noqa: DTZ007 - made aware below
         except ValueError:
             continue
         return (found.replace(tzinfo=dt.UTC) if found.tzinfo is None else found).isoformat()

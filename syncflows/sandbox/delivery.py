@@ -89,7 +89,7 @@ class Dispatcher:
             timeout_s = self._world.settings.webhooks.timeout_s
             answer = await client.post(row["url"], content=row["body"], headers=headers_of(row), timeout=timeout_s)
             status = answer.status_code
-        except Exception as failure:  # whatever an address provokes is recorded, and waits like any other failure
+        except Exception as failure:  # noqa: BLE001 - whatever an address provokes is recorded, and waits like any other failure
             error = f"{type(failure).__name__}: {failure}"[:300]
         finally:
             self._in_flight.pop(row["seq"], None)

@@ -26,7 +26,13 @@ MACHINES = [
     (reconciliation_machines.DISCREPANCY, DiscrepancyStatus),
 ]
 # Steps and attempts have no machine: their trail is the write protocol's own facts, in these modules and nowhere else.
-PROTOCOL = {"syncflows/engine/recording.py", "syncflows/engine/adoption.py", "syncflows/engine/plans.py", "syncflows/engine/execute.py", "syncflows/engine/runs.py"}
+PROTOCOL = {
+    "syncflows/engine/recording.py",
+    "syncflows/engine/adoption.py",
+    "syncflows/engine/plans.py",
+    "syncflows/engine/execute.py",
+    "syncflows/engine/runs.py",
+}
 # Not statuses of records: an answer's HTTP status, a system of the sandbox, which is another program.
 OTHERS = ("meshline/kernel/", "syncflows/sandbox/", "syncflows/connectors/", "meshline/demo/")
 
@@ -54,8 +60,14 @@ def test_nothing_else_writes_a_status() -> None:
 
 
 def _sources() -> list[str]:
-    files = [path.relative_to(ROOT).as_posix() for part in ("meshline", "ownership", "syncflows", "exceptions", "reconciliation") for path in (ROOT / part).rglob("*.py")]
-    return [path for path in files if path not in PROTOCOL and not path.startswith(OTHERS) and "/migrations/" not in path]
+    files = [
+        path.relative_to(ROOT).as_posix()
+        for part in ("meshline", "ownership", "syncflows", "exceptions", "reconciliation")
+        for path in (ROOT / part).rglob("*.py")
+    ]
+    return [
+        path for path in files if path not in PROTOCOL and not path.startswith(OTHERS) and "/migrations/" not in path
+    ]
 
 
 def _writes(path: Path) -> list[int]:
@@ -64,7 +76,9 @@ def _writes(path: Path) -> list[int]:
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            named = [part for target in targets for part in (target.elts if isinstance(target, ast.Tuple) else [target])]
+            named = [
+                part for target in targets for part in (target.elts if isinstance(target, ast.Tuple) else [target])
+            ]
             lines += [node.lineno for target in named if isinstance(target, ast.Attribute) and target.attr == "status"]
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "update":
             lines += [node.lineno for keyword in node.keywords if keyword.arg == "status"]

@@ -79,7 +79,7 @@ class TrytonBench:
     def fault(self, kind: Fault, *, writes: bool) -> Iterator[None]:
         trouble = Trouble(
             lambda request: not _has(LOGIN, request) and _has(WRITES, request) == writes, **TROUBLES[kind]
-        )  # type: ignore[arg-type]
+        )
         self.proxy.troubles.append(trouble)
         self.connector = self.impatient if kind == Fault.TIMEOUT_AFTER_COMMIT else self.patient
         try:

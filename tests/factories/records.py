@@ -47,7 +47,7 @@ def failure(found: Run | None = None, **values: Any) -> Failure:
         "exception_class": ExceptionClass.DATA_QUALITY, "reason": "unknown_product", "message": "There is no product GTX.", "remedy": "Declare an alias.",
         "context": {"payload": {"product": "GTX"}, "canonical": {"total": "100.00"}},
     }  # fmt: skip
-    return Failure(**{**about, **told, **values})  # type: ignore[arg-type]
+    return Failure(**{**about, **told, **values})
 
 
 def asked(

@@ -38,7 +38,7 @@ def open_page(browser: Browser, live_server: Any) -> Iterator[OpenPage]:
     def open_path(path: str, *, theme: str = "light", width: int = WIDE, session: Any = None) -> Page:
         context = browser.new_context(
             viewport={"width": width, "height": HEIGHT}, color_scheme=theme, reduced_motion="reduce"
-        )  # type: ignore[arg-type]
+        )
         contexts.append(context)
         if session is not None:
             context.add_cookies(

@@ -24,16 +24,33 @@ COMMANDS = [
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
 def test_command_without_database_fails_in_one_sentence(command: tuple[str, ...]) -> None:
     environment = {**os.environ, "DATABASE_URL": "postgresql://postgres@127.0.0.1:1/nowhere", "MESHLINE_DB_WAIT_S": "1"}
-    done = subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "manage.py", *command],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert done.returncode in (1, 2)
     assert "database" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize(("name", "value"), [("DATABASE_URL", "mysql://x/y"), ("MESHLINE_LEASE_S", "soon"), ("DEBUG", "perhaps"), ("SECRET_KEY", "short")])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("DATABASE_URL", "mysql://x/y"), ("MESHLINE_LEASE_S", "soon"), ("DEBUG", "perhaps"), ("SECRET_KEY", "short")],
+)
 def test_bad_setting_stops_the_start_and_is_named(name: str, value: str) -> None:
     done = subprocess.run(
-        [sys.executable, "manage.py", "check"], cwd=ROOT, env={**os.environ, name: value}, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "manage.py", "check"],
+        cwd=ROOT,
+        env={**os.environ, name: value},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert done.returncode != 0
     assert f"environment variable {name}" in done.stderr

@@ -65,7 +65,9 @@ def mangled(path: Path, into: Path) -> Path:
 
 
 def ledger(url: str) -> dict[str, object]:
-    found: dict[str, object] = httpx.get(f"{url}/_control/ledger", params={"entity": "orders"}, timeout=60, trust_env=False).json()
+    found: dict[str, object] = httpx.get(
+        f"{url}/_control/ledger", params={"entity": "orders"}, timeout=60, trust_env=False
+    ).json()
     return {name: found[name] for name in ("count", "sum", "duplicates")}
 
 
@@ -80,8 +82,16 @@ def test_every_won_opportunity_becomes_one_order(erp: str, tmp_path: Path) -> No
     drained = run("drain")
     resting = {name: drained[name] for name in ("ignored", "held", "ticketed", "remaining")}
     assert resting == {"ignored": 4562, "held": 1312, "ticketed": 0, "remaining": 0}
-    assert run("approvals", "grant", "--policy", "sales-discount-cap", "--all", "--by", "sam", "--reason", "price review")["done"] == 709
-    assert run("tickets", "accept", "--reason-code", "price_above_list", "--by", "dana", "--reason", "agreed")["done"] == 603
+    assert (
+        run("approvals", "grant", "--policy", "sales-discount-cap", "--all", "--by", "sam", "--reason", "price review")[
+            "done"
+        ]
+        == 709
+    )
+    assert (
+        run("tickets", "accept", "--reason-code", "price_above_list", "--by", "dana", "--reason", "agreed")["done"]
+        == 603
+    )
     run("drain")
     for path in (DATA / "sales_pipeline.csv", copy):
         assert run("ingest", str(path), "--system", "crm", "--type", "opportunity")["duplicate"] == 8800
@@ -94,7 +104,20 @@ def test_every_won_opportunity_becomes_one_order(erp: str, tmp_path: Path) -> No
     _pages_work()
 
 
-PAGES = ("/", "/queue/", "/queue/?view=all", "/approvals/", "/trace/?q=Cancity", "/runs/", "/flows/", "/flows/sales-orders/", "/reconciliation/", "/systems/", "/systems/erp/", "/ownership/")
+PAGES = (
+    "/",
+    "/queue/",
+    "/queue/?view=all",
+    "/approvals/",
+    "/trace/?q=Cancity",
+    "/runs/",
+    "/flows/",
+    "/flows/sales-orders/",
+    "/reconciliation/",
+    "/systems/",
+    "/systems/erp/",
+    "/ownership/",
+)
 
 
 def _pages_work() -> None:
@@ -112,8 +135,14 @@ def _explained(pipeline: Path) -> None:
     assert set(Event.objects.filter(canonical_key__in=ids).values_list("canonical_key", flat=True)) == set(ids)
     ended = Run.objects.filter(canonical_key__in=ids, status__in=[RunStatus.COMPLETED, RunStatus.IGNORED])
     assert ended.count() == 8800
-    said = LineageFact.objects.filter(kind__in=["completed", "ignored"], run_id__in=ended.values("id")).values_list("run_id", flat=True)
+    said = LineageFact.objects.filter(kind__in=["completed", "ignored"], run_id__in=ended.values("id")).values_list(
+        "run_id", flat=True
+    )
     assert len(set(said)) == 8800
-    lost = next(row["opportunity_id"] for row in csv.DictReader(pipeline.open(newline="", encoding="utf-8-sig")) if row["deal_stage"] == "Lost")
+    lost = next(
+        row["opportunity_id"]
+        for row in csv.DictReader(pipeline.open(newline="", encoding="utf-8-sig"))
+        if row["deal_stage"] == "Lost"
+    )
     [match] = trace.find(lost).matches
     assert "lost" in match.runs[0].status_reason

@@ -4,32 +4,33 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='AuditEvent',
+            name="AuditEvent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.BigIntegerField(help_text='position in the chain, from 1, without gaps', unique=True)),
-                ('at', models.DateTimeField()),
-                ('actor_kind', models.CharField(max_length=10)),
-                ('actor', models.CharField(db_index=True, help_text='public id or part name', max_length=80)),
-                ('actor_label', models.CharField(max_length=200)),
-                ('act', models.CharField(help_text='noun.verb, for example ticket.assigned', max_length=60)),
-                ('object_kind', models.CharField(max_length=40)),
-                ('object_id', models.CharField(max_length=80)),
-                ('reason', models.TextField(blank=True)),
-                ('detail', models.JSONField(default=dict)),
-                ('previous_hash', models.CharField(max_length=64)),
-                ('hash', models.CharField(max_length=64)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "number",
+                    models.BigIntegerField(help_text="position in the chain, from 1, without gaps", unique=True),
+                ),
+                ("at", models.DateTimeField()),
+                ("actor_kind", models.CharField(max_length=10)),
+                ("actor", models.CharField(db_index=True, help_text="public id or part name", max_length=80)),
+                ("actor_label", models.CharField(max_length=200)),
+                ("act", models.CharField(help_text="noun.verb, for example ticket.assigned", max_length=60)),
+                ("object_kind", models.CharField(max_length=40)),
+                ("object_id", models.CharField(max_length=80)),
+                ("reason", models.TextField(blank=True)),
+                ("detail", models.JSONField(default=dict)),
+                ("previous_hash", models.CharField(max_length=64)),
+                ("hash", models.CharField(max_length=64)),
             ],
             options={
-                'indexes': [models.Index(fields=['object_kind', 'object_id', 'number'], name='audit_of_object')],
+                "indexes": [models.Index(fields=["object_kind", "object_id", "number"], name="audit_of_object")],
             },
         ),
     ]

@@ -4,27 +4,33 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='IdempotencyRecord',
+            name="IdempotencyRecord",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('principal', models.CharField(help_text='who called: token or person, by public id', max_length=80)),
-                ('key', models.CharField(max_length=255)),
-                ('fingerprint', models.CharField(help_text='of method, path and body: another body under the same key is refused', max_length=64)),
-                ('status', models.PositiveSmallIntegerField(default=0, help_text='HTTP status answered; 0 while in flight')),
-                ('body', models.TextField(blank=True)),
-                ('content_type', models.CharField(blank=True, max_length=100)),
-                ('created_at', models.DateTimeField(auto_now_add=True, db_index=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("principal", models.CharField(help_text="who called: token or person, by public id", max_length=80)),
+                ("key", models.CharField(max_length=255)),
+                (
+                    "fingerprint",
+                    models.CharField(
+                        help_text="of method, path and body: another body under the same key is refused", max_length=64
+                    ),
+                ),
+                (
+                    "status",
+                    models.PositiveSmallIntegerField(default=0, help_text="HTTP status answered; 0 while in flight"),
+                ),
+                ("body", models.TextField(blank=True)),
+                ("content_type", models.CharField(blank=True, max_length=100)),
+                ("created_at", models.DateTimeField(auto_now_add=True, db_index=True)),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('principal', 'key'), name='one_answer_per_key')],
+                "constraints": [models.UniqueConstraint(fields=("principal", "key"), name="one_answer_per_key")],
             },
         ),
     ]

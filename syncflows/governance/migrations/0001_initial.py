@@ -5,52 +5,90 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Definition',
+            name="Definition",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('System', 'System'), ('Contract', 'Contract'), ('Mapping', 'Mapping'), ('Policy', 'Policy'), ('Route', 'Route'), ('Flow', 'Flow'), ('Crosswalk', 'Crosswalk'), ('Team', 'Team'), ('Person', 'Person'), ('Owners', 'Owners')], max_length=20)),
-                ('name', models.SlugField(max_length=80)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("System", "System"),
+                            ("Contract", "Contract"),
+                            ("Mapping", "Mapping"),
+                            ("Policy", "Policy"),
+                            ("Route", "Route"),
+                            ("Flow", "Flow"),
+                            ("Crosswalk", "Crosswalk"),
+                            ("Team", "Team"),
+                            ("Person", "Person"),
+                            ("Owners", "Owners"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                ("name", models.SlugField(max_length=80)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
             ],
         ),
         migrations.CreateModel(
-            name='DefinitionVersion',
+            name="DefinitionVersion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField()),
-                ('document', models.JSONField(help_text='the whole document: apiVersion, kind, metadata, spec')),
-                ('fingerprint', models.CharField(max_length=64)),
-                ('state', models.CharField(choices=[('active', 'Active'), ('retired', 'Retired')], default='active', max_length=10)),
-                ('source', models.CharField(blank=True, help_text='file it came from, relative to the folder applied', max_length=300)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('created_by', models.CharField(max_length=200)),
-                ('signed_by', models.JSONField(default=list, help_text='who signed it: usernames')),
-                ('definition', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='versions', to='governance.definition')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("number", models.PositiveIntegerField()),
+                ("document", models.JSONField(help_text="the whole document: apiVersion, kind, metadata, spec")),
+                ("fingerprint", models.CharField(max_length=64)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("active", "Active"), ("retired", "Retired")], default="active", max_length=10
+                    ),
+                ),
+                (
+                    "source",
+                    models.CharField(
+                        blank=True, help_text="file it came from, relative to the folder applied", max_length=300
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("created_by", models.CharField(max_length=200)),
+                ("signed_by", models.JSONField(default=list, help_text="who signed it: usernames")),
+                (
+                    "definition",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="versions", to="governance.definition"
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='definition',
-            name='active',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='governance.definitionversion'),
+            model_name="definition",
+            name="active",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="governance.definitionversion",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='definitionversion',
-            constraint=models.UniqueConstraint(fields=('definition', 'number'), name='one_number_per_version'),
+            model_name="definitionversion",
+            constraint=models.UniqueConstraint(fields=("definition", "number"), name="one_number_per_version"),
         ),
         migrations.AddConstraint(
-            model_name='definitionversion',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'active')), fields=('definition',), name='one_active_version'),
+            model_name="definitionversion",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state", "active")), fields=("definition",), name="one_active_version"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='definition',
-            constraint=models.UniqueConstraint(fields=('kind', 'name'), name='one_definition_per_kind_and_name'),
+            model_name="definition",
+            constraint=models.UniqueConstraint(fields=("kind", "name"), name="one_definition_per_kind_and_name"),
         ),
     ]

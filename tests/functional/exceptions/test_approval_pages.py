@@ -77,7 +77,15 @@ def test_list_survives_what_it_cannot_read(client_of, query) -> None:
 
 def test_approval_shows_list_asked_and_given_away_by_line(client_of) -> None:
     bob = people.bob()
-    text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", client_of(bob).get(f"/approvals/{asked(bob, requester='Lena Vogt').public_id}/").content.decode()))
+    text = re.sub(
+        r"\s+",
+        " ",
+        re.sub(
+            r"<[^>]+>",
+            " ",
+            client_of(bob).get(f"/approvals/{asked(bob, requester='Lena Vogt').public_id}/").content.decode(),
+        ),
+    )
     assert "Asked by Lena Vogt" in text
     assert "Given away EUR 10,580.49 (18.00 %)" in text
     assert "GTX Pro × 900 50.00 41.00 18.00" in text
@@ -86,11 +94,18 @@ def test_approval_shows_list_asked_and_given_away_by_line(client_of) -> None:
     assert "bound to exactly these figures" in text
 
 
-@pytest.mark.parametrize(("decision", "status", "run"), [("approve", ApprovalStatus.APPROVED, RunStatus.PENDING), ("refuse", ApprovalStatus.REFUSED, RunStatus.CANCELLED)])
+@pytest.mark.parametrize(
+    ("decision", "status", "run"),
+    [("approve", ApprovalStatus.APPROVED, RunStatus.PENDING), ("refuse", ApprovalStatus.REFUSED, RunStatus.CANCELLED)],
+)
 def test_a_decision_is_taken_and_shown(client_of, decision, status, run) -> None:
     bob = people.bob()
     approval = asked(bob)
-    page = client_of(bob).post(f"/approvals/{approval.public_id}/", {"decision": decision, "reason": "As agreed"}, follow=True).content.decode()
+    page = (
+        client_of(bob)
+        .post(f"/approvals/{approval.public_id}/", {"decision": decision, "reason": "As agreed"}, follow=True)
+        .content.decode()
+    )
     approval = Approval.objects.get(pk=approval.pk)
     assert (approval.status, approval.run.status, approval.decided_by) == (status, run, bob)
     assert "As agreed" in page
@@ -101,7 +116,11 @@ def test_a_decision_needs_a_reason_and_a_button(client_of) -> None:
     bob = people.bob()
     approval = asked(bob)
     client, path = client_of(bob), f"/approvals/{approval.public_id}/"
-    for data, said in (({"decision": "approve", "reason": " "}, "Write a reason first"), ({"reason": "ok"}, "Press Approve or Refuse"), ({"decision": "maybe", "reason": "kept"}, "kept")):
+    for data, said in (
+        ({"decision": "approve", "reason": " "}, "Write a reason first"),
+        ({"reason": "ok"}, "Press Approve or Refuse"),
+        ({"decision": "maybe", "reason": "kept"}, "kept"),
+    ):
         answer = client.post(path, data)
         assert answer.status_code == 422
         assert said in answer.content.decode()

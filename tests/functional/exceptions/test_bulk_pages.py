@@ -21,7 +21,11 @@ def text_of(answer) -> str:
 
 
 def choose(client, action: str, chosen: list[Ticket], query: str = "?view=open", **data: str):
-    return client.post(f"/queue/bulk/{query}", {"action": action, "ticket": [ticket.public_id for ticket in chosen], **data}, follow=True)
+    return client.post(
+        f"/queue/bulk/{query}",
+        {"action": action, "ticket": [ticket.public_id for ticket in chosen], **data},
+        follow=True,
+    )
 
 
 def job_of(answer) -> str:
@@ -84,7 +88,9 @@ def test_preview_follows_the_assignee_that_is_chosen(client_of) -> None:
     charlie, client = people.charlie(), client_of(people.alice())
     path = job_of(choose(client, "assign", [make.ticket()]))
     assert "Will be assigned 1" in text_of(client.get(path))
-    assert "may not work on tickets" in text_of(client.get(path, {"to": f"user:{charlie.public_id}"}, HTTP_HX_REQUEST="true"))
+    assert "may not work on tickets" in text_of(
+        client.get(path, {"to": f"user:{charlie.public_id}"}, HTTP_HX_REQUEST="true")
+    )
     assert "There is nobody called" in text_of(client.get(path, {"to": "user:usr_none"}))
 
 
@@ -95,7 +101,10 @@ def test_all_matching_takes_what_the_filter_finds_not_the_boxes(client_of) -> No
     assert "Assign 3 tickets" in text_of(answer)
 
 
-@pytest.mark.parametrize(("action", "said"), [("explode", "Choose what to do"), ("grant", "Choose what to do"), ("assign", "Nothing is selected")])
+@pytest.mark.parametrize(
+    ("action", "said"),
+    [("explode", "Choose what to do"), ("grant", "Choose what to do"), ("assign", "Nothing is selected")],
+)
 def test_a_choice_that_cannot_be_is_told_and_goes_back(client_of, action, said) -> None:
     answer = choose(client_of(people.alice()), action, [])
     assert said in answer.content.decode()
@@ -120,7 +129,9 @@ def test_a_bulk_act_is_its_makers_alone(client_of) -> None:
 
 
 def test_many_are_carried_by_a_worker_with_progress(client_of) -> None:
-    made = tickets.open_all([records.held_price(records.held(HoldReason.ACCEPTANCE)) for _ in range(bulk_jobs.AT_ONCE + 1)])
+    made = tickets.open_all(
+        [records.held_price(records.held(HoldReason.ACCEPTANCE)) for _ in range(bulk_jobs.AT_ONCE + 1)]
+    )
     client = client_of(people.alice())
     path = job_of(choose(client, "accept", [], all_matching="1"))
     text = text_of(client.post(path, {"reason": "Agreed"}, follow=True))
@@ -160,9 +171,14 @@ def test_approvals_are_granted_in_bulk_by_four_eyes(client_of) -> None:
     bob = people.bob()
     good, own = make.approval(bob), make.approval(bob, requester=bob.username)
     client = client_of(bob)
-    answer = client.post("/approvals/bulk/?view=mine", {"action": "grant", "approval": [good.public_id, own.public_id]}, follow=True)
+    answer = client.post(
+        "/approvals/bulk/?view=mine", {"action": "grant", "approval": [good.public_id, own.public_id]}, follow=True
+    )
     assert "Will be approved 1" in text_of(answer)
     done = client.post(answer.redirect_chain[-1][0], {"reason": "Quarter's price review"}, follow=True)
     assert "1 approved, 1 left as they were" in text_of(done)
     assert "which is you" in done.content.decode()
-    assert {item.pk: item.status for item in Approval.objects.all()} == {good.pk: ApprovalStatus.APPROVED, own.pk: ApprovalStatus.PENDING}
+    assert {item.pk: item.status for item in Approval.objects.all()} == {
+        good.pk: ApprovalStatus.APPROVED,
+        own.pk: ApprovalStatus.PENDING,
+    }

@@ -27,7 +27,9 @@ def shown(page: str) -> list[str]:
 
 
 def many(number: int) -> list[Ticket]:
-    failures = [records.failure(records.run(amount=Decimal(place % 7), customer=f"Customer {place}")) for place in range(number)]
+    failures = [
+        records.failure(records.run(amount=Decimal(place % 7), customer=f"Customer {place}")) for place in range(number)
+    ]
     return tickets.open_all(failures)
 
 
@@ -104,7 +106,18 @@ def test_queue_page_back_shows_the_page_before(client_of) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["amount_min=ten", "status=nope", "view=nope", "opened_after=yesterday", "cursor=%00", "cursor=tkt_none", "q=%00", "sort=%00", "severity=x&queue=%00"]
+    "query",
+    [
+        "amount_min=ten",
+        "status=nope",
+        "view=nope",
+        "opened_after=yesterday",
+        "cursor=%00",
+        "cursor=tkt_none",
+        "q=%00",
+        "sort=%00",
+        "severity=x&queue=%00",
+    ],
 )
 def test_queue_survives_what_it_cannot_read(client_of, query) -> None:
     make.ticket()

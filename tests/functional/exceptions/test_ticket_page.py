@@ -38,14 +38,21 @@ def test_ticket_shows_the_rule_and_offers_what_is_most_likely_first(client_of) -
 
 
 def test_ticket_shows_violations_with_what_stands_there(client_of) -> None:
-    context = {"payload": {"lines": [{"qty": -7}]}, "violations": [{"path": "lines[0].qty", "message": "-7 is less than 1"}]}
+    context = {
+        "payload": {"lines": [{"qty": -7}]},
+        "violations": [{"path": "lines[0].qty", "message": "-7 is less than 1"}],
+    }
     page = page_of(client_of(people.alice()), make.ticket(context=context))
     assert "-7 is less than 1" in page
     assert '<td dir="auto">-7</td>' in page
 
 
 def test_ticket_shows_both_sides_with_the_differences_marked(client_of) -> None:
-    context = {"ours": {"total": "10.00", "currency": "EUR"}, "theirs": {"total": "9.00", "currency": "EUR"}, "fields": [{"name": "total", "ours": "10.00", "theirs": "9.00"}]}
+    context = {
+        "ours": {"total": "10.00", "currency": "EUR"},
+        "theirs": {"total": "9.00", "currency": "EUR"},
+        "fields": [{"name": "total", "ours": "10.00", "theirs": "9.00"}],
+    }
     page = page_of(client_of(people.alice()), make.ticket(exception_class=ExceptionClass.DRIFT, context=context))
     assert "<mark>10.00</mark>" in page
     assert "<mark>9.00</mark>" in page
@@ -78,7 +85,9 @@ def test_ticket_knows_its_place_in_the_list_it_was_opened_from(client_of) -> Non
 
 
 def test_ticket_shows_hostile_text_as_text(client_of) -> None:
-    ticket = make.ticket(message=HOSTILE, remedy=HOSTILE, customer=HOSTILE, context={HOSTILE: HOSTILE, "payload": {HOSTILE: HOSTILE}})
+    ticket = make.ticket(
+        message=HOSTILE, remedy=HOSTILE, customer=HOSTILE, context={HOSTILE: HOSTILE, "payload": {HOSTILE: HOSTILE}}
+    )
     tickets.comment(ticket, text=HOSTILE, by=people.alice())
     client = client_of(people.alice())
     for tail in ("", "?raw=failure", "fix/", "fix/?as=json", "resolve/"):
@@ -87,7 +96,13 @@ def test_ticket_shows_hostile_text_as_text(client_of) -> None:
 
 def test_an_unknown_ticket_is_not_found(client_of) -> None:
     client = client_of(people.alice())
-    for path in ("/tickets/tkt_none/", "/tickets/tkt_none/fix/", "/tickets/tkt_none/resolve/", "/approvals/apr_none/", "/queue/bulk/blk_none/"):
+    for path in (
+        "/tickets/tkt_none/",
+        "/tickets/tkt_none/fix/",
+        "/tickets/tkt_none/resolve/",
+        "/approvals/apr_none/",
+        "/queue/bulk/blk_none/",
+    ):
         assert client.get(path).status_code == 404
     assert client.get(f"/tickets/{make.ticket().public_id}/explode/").status_code == 404
 
@@ -95,7 +110,9 @@ def test_an_unknown_ticket_is_not_found(client_of) -> None:
 @pytest.mark.parametrize("name", ["accept", "replay", "wait", "resolve"])
 def test_an_act_without_a_reason_is_refused_and_changes_nothing(client_of, name) -> None:
     ticket = make.acceptable()
-    answer = client_of(people.alice()).post(f"/tickets/{ticket.public_id}/{name}/", {"reason": "   ", "resolution": "written_off"})
+    answer = client_of(people.alice()).post(
+        f"/tickets/{ticket.public_id}/{name}/", {"reason": "   ", "resolution": "written_off"}
+    )
     assert answer.status_code == 422
     assert "field-errors" in answer.content.decode()
     ticket.refresh_from_db()
@@ -109,7 +126,9 @@ def test_an_auditor_is_told_why_not(client_of, name) -> None:
         tickets.resolve(ticket, resolution=Resolution.WRITTEN_OFF, note="done", by=people.alice())
     page = page_of(client, ticket, f"{name}/")
     assert "Your role may not" in page
-    answer = client.post(f"/tickets/{ticket.public_id}/{name}/", {"reason": "I try", "resolution": "written_off", "to": ""})
+    answer = client.post(
+        f"/tickets/{ticket.public_id}/{name}/", {"reason": "I try", "resolution": "written_off", "to": ""}
+    )
     assert answer.status_code == 403
     assert "Your role may not" in answer.content.decode()
     before = ticket.status
@@ -138,7 +157,11 @@ def test_a_conflict_is_a_sentence_and_keeps_what_was_typed(client_of) -> None:
 def test_assign_takes_people_teams_and_the_pool(client_of) -> None:
     alice, ticket, desk = people.alice(), make.ticket(), people.team("deal-desk")
     client, path = client_of(alice), f"/tickets/{ticket.public_id}/assign/"
-    for to, owner, queue in ((f"user:{alice.public_id}", alice, ticket.queue), ("team:deal-desk", None, desk), ("", None, desk)):
+    for to, owner, queue in (
+        (f"user:{alice.public_id}", alice, ticket.queue),
+        ("team:deal-desk", None, desk),
+        ("", None, desk),
+    ):
         assert client.post(path, {"to": to}).status_code == 302
         ticket.refresh_from_db()
         assert (ticket.owner, ticket.queue) == (owner, queue)
@@ -180,12 +203,16 @@ def test_news_tells_only_what_happened_since(client_of) -> None:
 
 
 def fix(client, ticket: Ticket, **data: str):
-    return client.post(f"/tickets/{ticket.public_id}/fix/", {"as": "json", "do": "replay", "reason": "Corrected", **data})
+    return client.post(
+        f"/tickets/{ticket.public_id}/fix/", {"as": "json", "do": "replay", "reason": "Corrected", **data}
+    )
 
 
 def test_fix_shows_each_field_that_changes_before_anything_is_saved(client_of) -> None:
     ticket = make.ticket()
-    answer = fix(client_of(people.alice()), ticket, do="preview", payload='{"account": "Acme", "amount": "120.00", "new": 1}')
+    answer = fix(
+        client_of(people.alice()), ticket, do="preview", payload='{"account": "Acme", "amount": "120.00", "new": 1}'
+    )
     page = answer.content.decode()
     assert "<del>100.00</del>" in page
     assert "<ins>120.00</ins>" in page
@@ -197,7 +224,15 @@ def test_fix_shows_each_field_that_changes_before_anything_is_saved(client_of) -
 def test_fix_by_field_replays_with_exact_types(client_of) -> None:
     run = records.run(payload={"name": "x", "qty": 3, "paid": False, "none": None, "lines": [1]})
     ticket = make.ticket(run)
-    data = {"as": "fields", "do": "replay", "reason": "Corrected", "field:name": "007", "field:qty": "12", "field:paid": "true", "field:none": ""}
+    data = {
+        "as": "fields",
+        "do": "replay",
+        "reason": "Corrected",
+        "field:name": "007",
+        "field:qty": "12",
+        "field:paid": "true",
+        "field:none": "",
+    }
     assert client_of(people.alice()).post(f"/tickets/{ticket.public_id}/fix/", data).status_code == 302
     run.refresh_from_db()
     assert run.payload == {"name": "007", "qty": 12, "paid": True, "none": None, "lines": [1]}
@@ -224,7 +259,9 @@ def test_fix_says_where_json_cannot_be_read_and_keeps_it(client_of, payload, sai
 
 def test_fix_refuses_a_number_that_is_none(client_of) -> None:
     ticket = make.ticket(records.run(payload={"qty": 3}))
-    answer = client_of(people.alice()).post(f"/tickets/{ticket.public_id}/fix/", {"as": "fields", "do": "replay", "reason": "r", "field:qty": "three"})
+    answer = client_of(people.alice()).post(
+        f"/tickets/{ticket.public_id}/fix/", {"as": "fields", "do": "replay", "reason": "r", "field:qty": "three"}
+    )
     assert answer.status_code == 422
     assert "is not a number" in answer.content.decode()
 

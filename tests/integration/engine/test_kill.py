@@ -62,7 +62,7 @@ def test_killed_workers_lose_and_double_nothing(sandbox: SandboxServer, erp: str
     for kill in range(KILLS):
         goal = done() + draw.randrange(20, EVENTS // (KILLS + 2))
         with worker(log) as process:
-            polling.until(lambda: done() >= goal or process.poll() is not None, timeout_s=90, what=lambda: log.read_text()[-2000:], every_s=0.02)
+            polling.until(lambda goal=goal: done() >= goal or process.poll() is not None, timeout_s=90, what=lambda: log.read_text()[-2000:], every_s=0.02)
             assert process.poll() is None, f"the worker ended by itself before kill {kill}: {log.read_text()[-2000:]}"
     with worker(log) as process:
         polling.until(lambda: process.poll() is not None, timeout_s=200, what=lambda: f"{done()} done; {log.read_text()[-2000:]}", every_s=0.2)

@@ -101,7 +101,9 @@ def test_diff_shows_what_would_change(tmp_path: Path) -> None:
 def test_export_then_apply_changes_nothing(tmp_path: Path) -> None:
     hostile = "say: \"no\", 'yes', 0123 # 1e3 🎉\n  second line\n"
     folder = governance_yaml.write(tmp_path / "in")
-    text = governance_yaml.POLICY.replace("{name: cap}", "{name: cap, description: " + json.dumps(hostile, ensure_ascii=False) + "}")
+    text = governance_yaml.POLICY.replace(
+        "{name: cap}", "{name: cap, description: " + json.dumps(hostile, ensure_ascii=False) + "}"
+    )
     (folder / "policy.yaml").write_text(text)
     flows("apply", str(folder))
     out = tmp_path / "out"

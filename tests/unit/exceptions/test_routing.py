@@ -20,7 +20,7 @@ def _failure(**values: Any) -> Failure:
         "flow": "orders",
         "run_id": 1,
     }
-    return Failure(**{**told, **values})  # type: ignore[arg-type]
+    return Failure(**{**told, **values})
 
 
 def _rows(*rules: RouteRule, route: str = "exceptions") -> list[TableRow]:

@@ -25,7 +25,9 @@ class Command(BaseCommand):
         if options["export"]:
             self._export(Path(options["export"]))
         verdict = ledger.verify()
-        self.stdout.write(json.dumps({"checked": verdict.checked, "bad_number": verdict.bad_number, "problem": verdict.problem}))
+        self.stdout.write(
+            json.dumps({"checked": verdict.checked, "bad_number": verdict.bad_number, "problem": verdict.problem})
+        )
         if verdict.bad_number is not None:
             raise CommandError(f"The audit trail does not verify: {verdict.problem}.")
 
