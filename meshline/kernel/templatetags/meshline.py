@@ -198,7 +198,7 @@ def widget_class(bound: forms.BoundField) -> str:
 
 
 @register.simple_block_tag
-def card(content: str, title: str = "", aside: str = "", flush: bool = False, id: str = "") -> SafeString:
+def card(content: str, title: str = "", aside: str = "", flush: bool = False, id: str = "") -> SafeString:  # noqa: A002 - HTML's own name
     """A card. `aside` stands right of the title; `flush` leaves out the padding (tables)."""
     head = format_html('<h2 class="card-title">{}</h2><div class="card-aside">{}</div>', title, aside)
     return format_html(
@@ -210,7 +210,7 @@ def card(content: str, title: str = "", aside: str = "", flush: bool = False, id
 
 
 @register.simple_block_tag
-def dialog(content: str, id: str, title: str) -> SafeString:
+def dialog(content: str, id: str, title: str) -> SafeString:  # noqa: A002 - as above
     """A native dialog; open it with `<button data-dialog="id">`. Put buttons in `<footer class="dialog-footer">`."""
     close = format_html('<button type="button" class="btn-quiet" data-close aria-label="Close">{}</button>', icon("x"))
     return format_html(

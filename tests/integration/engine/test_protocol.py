@@ -78,14 +78,24 @@ def test_reference_found_twice_is_a_duplicate_ticket(erp: str, customer_id: str)
     [event] = deals.send(1, customer_id=customer_id)
     run = deals.run_of(event)
     batch.work()
-    body = {"external_id": "D1", "customer_id": customer_id, "currency": "USD", "order_date": "2026-11-20", "lines": [{"sku": "X", "quantity": "1", "unit_price": "5.00"}], "total": "5.00"}
-    httpx.post(f"{erp}/erp/orders", json=body, headers={"Authorization": "Bearer erp-demo-token"}, trust_env=False).raise_for_status()
+    body = {
+        "external_id": "D1",
+        "customer_id": customer_id,
+        "currency": "USD",
+        "order_date": "2026-11-20",
+        "lines": [{"sku": "X", "quantity": "1", "unit_price": "5.00"}],
+        "total": "5.00",
+    }
+    httpx.post(
+        f"{erp}/erp/orders", json=body, headers={"Authorization": "Bearer erp-demo-token"}, trust_env=False
+    ).raise_for_status()
 
     run = deals.carry(until=RunStatus.FAILED, run=run)
 
     ticket = Ticket.objects.get(run=run)
     assert (ticket.exception_class, ticket.reason) == ("duplicate", "reference_found_twice")
-    assert "SO-000001" in ticket.message and "SO-000002" in ticket.message
+    assert "SO-000001" in ticket.message
+    assert "SO-000002" in ticket.message
     assert len(deals.orders(erp)) == 2  # ours and the stranger's; we wrote one
 
 
@@ -98,7 +108,8 @@ def test_second_event_with_other_content_updates_or_is_refused(erp: str, custome
     deals.carry(until=RunStatus.FAILED, run=run)
     ticket = Ticket.objects.get(run=run)
     assert (ticket.exception_class, ticket.reason) == ("duplicate", "reference_already_written")
-    assert ticket.context["written"]["notes"] == "" and ticket.context["wanted"]["notes"] == "call before delivery"
+    assert ticket.context["written"]["notes"] == ""
+    assert ticket.context["wanted"]["notes"] == "call before delivery"
 
     deals.define(erp, on_change="update, update: update_order")
     runs.replay(run.pk, by=DANA, reason="the flow updates now")
@@ -116,7 +127,8 @@ def test_same_content_again_is_adopted(erp: str, customer_id: str) -> None:
     run = deals.carry(until=RunStatus.COMPLETED, run=deals.run_of(second))
 
     assert len(deals.orders(erp)) == 1
-    assert run.outcome == "SO-000001" and FactKind.ADOPTED in kinds(run)
+    assert run.outcome == "SO-000001"
+    assert FactKind.ADOPTED in kinds(run)
     assert not WriteAttempt.objects.filter(step__run=run).exists()
 
 
@@ -166,7 +178,9 @@ def test_refused_later_step_is_partial_and_replays_from_there(erp: str, customer
 
 
 def test_rate_limit_honours_retry_after(erp: str, customer_id: str) -> None:
-    deals.fault(erp, "status", path_prefix="/erp/orders", method="POST", count=1, params={"status": 429, "retry_after": 2})
+    deals.fault(
+        erp, "status", path_prefix="/erp/orders", method="POST", count=1, params={"status": 429, "retry_after": 2}
+    )
     [event] = deals.send(1, customer_id=customer_id)
     run = deals.run_of(event)
 
@@ -187,9 +201,15 @@ def test_retries_run_out_into_a_ticket_with_a_clock(erp: str, customer_id: str) 
     run = deals.carry(until=RunStatus.FAILED, run=deals.run_of(event))
 
     ticket = Ticket.objects.get(run=run)
-    assert (ticket.exception_class, ticket.reason, ticket.amount) == ("transient", "retries_exhausted", Decimal("100.00"))
-    assert ticket.due_at > timezone.now() and ticket.queue_id
-    assert run.tries == 3 and deals.orders(erp) == []
+    assert (ticket.exception_class, ticket.reason, ticket.amount) == (
+        "transient",
+        "retries_exhausted",
+        Decimal("100.00"),
+    )
+    assert ticket.due_at > timezone.now()
+    assert ticket.queue_id
+    assert run.tries == 3
+    assert deals.orders(erp) == []
 
 
 def test_refused_credential_is_one_outage_ticket_and_ends_by_itself(erp: str, customer_id: str) -> None:
@@ -221,7 +241,10 @@ def test_attempt_that_was_intended_and_never_sent_is_sent(erp: str, customer_id:
     deals.carry(until=RunStatus.COMPLETED, run=run)
 
     assert len(deals.orders(erp)) == 1
-    assert [found.status for found in WriteAttempt.objects.all()] == [AttemptStatus.NOT_SENT, AttemptStatus.ACKNOWLEDGED]
+    assert [found.status for found in WriteAttempt.objects.all()] == [
+        AttemptStatus.NOT_SENT,
+        AttemptStatus.ACKNOWLEDGED,
+    ]
 
 
 def test_attempt_that_was_sent_and_not_answered_waits_for_settling(erp: str, customer_id: str) -> None:
@@ -233,7 +256,8 @@ def test_attempt_that_was_sent_and_not_answered_waits_for_settling(erp: str, cus
     batch.work()
 
     run.refresh_from_db()
-    assert run.status == RunStatus.RETRYING and deals.orders(erp) == []
+    assert run.status == RunStatus.RETRYING
+    assert deals.orders(erp) == []
     deals.carry(until=RunStatus.COMPLETED, run=run)
     assert len(deals.orders(erp)) == 1
 
@@ -269,7 +293,9 @@ def test_corrected_payload_goes_through_contract_and_policy_again(erp: str, cust
     run = deals.carry(until=RunStatus.COMPLETED, run=run)
 
     [corrected] = LineageFact.objects.filter(run_id=run.pk, kind=FactKind.CORRECTED)
-    assert corrected.detail["changes"] == [{"path": "customer_id", "before": "nobody", "after": customer_id, "kind": "changed"}]
+    assert corrected.detail["changes"] == [
+        {"path": "customer_id", "before": "nobody", "after": customer_id, "kind": "changed"}
+    ]
     event.refresh_from_db()
     assert event.payload["customer_id"] == "nobody"
     assert Step.objects.get(run=run).status == StepStatus.DONE
@@ -294,7 +320,9 @@ def _crash_before_answer(run: Run, *, attempt: str, sent_at: object = None) -> N
     step.status = StepStatus.INTENDED if attempt == AttemptStatus.INTENDED else StepStatus.SENT
     step.save()
     assert not plans.is_late(step)
-    WriteAttempt.objects.create(step=step, number=1, status=attempt, lease_owner="dead", intended_at=timezone.now(), sent_at=sent_at)  # type: ignore[misc]
+    WriteAttempt.objects.create(
+        step=step, number=1, status=attempt, lease_owner="dead", intended_at=timezone.now(), sent_at=sent_at
+    )  # type: ignore[misc]
     Run.objects.filter(pk=run.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
     claims.give_back_expired()
 
