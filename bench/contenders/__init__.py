@@ -1,0 +1,1 @@
+"""The programs compared: each a process of its own that speaks `bench.contest`."""
