@@ -6,33 +6,9 @@ import json
 from datetime import datetime, tzinfo
 from decimal import Decimal, InvalidOperation
 
+from meshline.kernel.money import places
+
 NOTHING = "—"
-CURRENCY_DIGITS_DEFAULT = 2
-# ISO 4217: the currencies whose minor unit is not a hundredth.
-CURRENCY_DIGITS = {
-    **dict.fromkeys(
-        [
-            "BIF",
-            "CLP",
-            "DJF",
-            "GNF",
-            "ISK",
-            "JPY",
-            "KMF",
-            "KRW",
-            "PYG",
-            "RWF",
-            "UGX",
-            "VND",
-            "VUV",
-            "XAF",
-            "XOF",
-            "XPF",
-        ],
-        0,
-    ),
-    **dict.fromkeys(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"], 3),
-}
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86400
 RELATIVE_DAYS_MAX = 30
 
@@ -53,7 +29,7 @@ def exact_decimal(value: object) -> Decimal:
 def amount_text(value: object, currency: str = "") -> str:
     """Thousands separated, at least the currency's own decimals, never rounded: an extra decimal is shown."""
     number = exact_decimal(value)
-    least = CURRENCY_DIGITS.get(currency.upper(), CURRENCY_DIGITS_DEFAULT)
+    least = places(currency.upper())
     used = max(0, -int(number.normalize().as_tuple().exponent))
     return f"{number:,.{max(least, used)}f}"
 
