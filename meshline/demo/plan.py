@@ -10,6 +10,7 @@ from pathlib import Path
 from meshline.demo.ports import HOST
 
 RESTARTS = 3
+LEASE_S = "10"  # short: who kills a worker here watches, and wants to see its runs go on
 WORKERS = 2  # processes that carry runs; each has threads for the outside writes
 RATE = "0.5"  # changes a second in the CRM, after the first burst
 
@@ -82,6 +83,7 @@ def environment(demo: Demo) -> dict[str, str]:
     }
     # Without its byte code written down, every part would compile the whole of Django again.
     given = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    given.setdefault("MESHLINE_LEASE_S", LEASE_S)
     return {**given, **systems, **tokens, **own}
 
 

@@ -87,7 +87,7 @@ class Supervisor:
     def stop(self) -> list[str]:
         """Asks the parts to end, last started first, then makes them. Returns the names of those that had to be made."""
         for _, child in reversed(self._running):
-            _signal_group(child, signal.SIGTERM)
+            child.terminate()  # the leader alone: it lets its own children finish what they are at
         ends_at = time.monotonic() + STOP_PATIENCE_S
         while any(child.poll() is None for _, child in self._running) and time.monotonic() < ends_at:
             time.sleep(POLL_S)

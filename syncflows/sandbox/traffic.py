@@ -19,11 +19,11 @@ from syncflows.sandbox import catalogue
 from syncflows.sandbox.client import SandboxClient
 from syncflows.sandbox.enums import Priority, QuoteStatus, Stage
 from syncflows.sandbox.seed import quote
-from syncflows.sandbox.troubles import LAST_TROUBLE, TROUBLES
+from syncflows.sandbox.troubles import LAST_TROUBLE, OFTEN, TROUBLES
 
 BURST_CHANGES = 40
 BURST_S = 20.0
-TROUBLE_EVERY = 3
+TROUBLE_EVERY = 2
 OPEN_DEALS_WANTED = 12
 WORK_SHARES = {"advance_deal": 60, "open_deal": 22, "approve_quote": 6, "edit_account": 6, "open_ticket": 6}
 
@@ -62,7 +62,8 @@ class Traffic:
             for item in self.sandbox.list("/crm/opportunities", stage=stage):
                 self.deals.append(Deal(item["id"], item["product"], item["quantity"], stage))
         # The edit in the ERP comes last: by then there is an order to edit.
-        self._planned = [LAST_TROUBLE, *self.rng.sample(sorted(set(TROUBLES) - {LAST_TROUBLE}), len(TROUBLES) - 1)]
+        others = [*sorted(set(TROUBLES) - {LAST_TROUBLE}), *OFTEN]
+        self._planned = [LAST_TROUBLE, *self.rng.sample(others, len(others))]
 
     def step(self, number: int) -> str:
         """Make one change; what it was. In the first minute every kind of trouble has its turn."""

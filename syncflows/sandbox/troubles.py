@@ -128,3 +128,9 @@ TROUBLES: dict[str, Callable[["Traffic"], str]] = {
     )
 }  # fmt: skip
 LAST_TROUBLE = hand_edited_order.__name__
+OFTEN = (
+    "deep_discount",
+    "deep_discount",
+    "price_above_list",
+    "misspelt_account",
+)  # what people decide about, once more in the first burst
