@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 
 from bench.chaos import evidence, traffic, verdict
+from bench.chaos.crew import Crew
 from bench.chaos.erp import sandbox
 from bench.chaos.storm import Storm
 from bench.contenders import product
@@ -43,34 +44,31 @@ def run(plan: Plan, *, environment: dict[str, str], folder: Path) -> dict[str, A
     with sandbox(folder, environment) as url:
         product.define("chaos", "deals")
         sender = traffic.Sender(random.Random(plan.seed), _customer(url))
-        storm = Storm(
-            plan.seed,
-            erp=url,
-            workers=plan.workers,
-            environment={**environment, "BENCH_ERP_URL": f"{url}/erp"},
-            log=folder / "workers.log",
+        crew = Crew(
+            plan.workers, environment={**environment, "BENCH_ERP_URL": f"{url}/erp"}, log=folder / "workers.log"
         )
+        storm = Storm(plan.seed, erp=url, crew=crew)
         try:
-            _blow(plan, sender, storm, deadline=began + plan.deadline_s)
+            _blow(plan, sender, storm, crew, deadline=began + plan.deadline_s)
         finally:
-            storm.stop()
+            crew.stop()
         found = verdict.judge(sender.accepted, evidence.runs(), evidence.orders(url))
         found.found[verdict.Fault.UNEXPLAINED] += [
-            f"a worker ended by itself with {code}" for code in storm.ended_by_themselves
+            f"a worker ended by itself with {code}" for code in crew.ended_by_themselves
         ]
     _tell_findings(found, folder / "workers.log")
     return {
-        "events": len(sender.accepted), **found.counts(), "seconds": round(time.monotonic() - began, 1), "seed": plan.seed, "kills": storm.kills,
+        "events": len(sender.accepted), **found.counts(), "seconds": round(time.monotonic() - began, 1), "seed": plan.seed, "kills": crew.kills,
         "faults": storm.faults, "resent": sender.resent, "deals": len({event.key for event in sender.accepted}), "runs": _by_status(), "probes": _probes(),
     }  # fmt: skip
 
 
-def _blow(plan: Plan, sender: traffic.Sender, storm: Storm, *, deadline: float) -> None:
+def _blow(plan: Plan, sender: traffic.Sender, storm: Storm, crew: Crew, *, deadline: float) -> None:
     """Send everything while the storm blows; let it blow until a tenth is left; then wait for rest, or for the deadline."""
     events = traffic.deals(random.Random(plan.seed), events=plan.events, touches=plan.touches)
     waiting = traffic.batches(random.Random(plan.seed), events)
     sent, calm = False, False
-    for left in _watched(storm, deadline):
+    for left in _watched(storm, crew, deadline):
         if not sent and left < BACKLOG_MOST:
             some = next(waiting, None)
             sent = some is None
@@ -85,16 +83,16 @@ def _blow(plan: Plan, sender: traffic.Sender, storm: Storm, *, deadline: float) 
             storm.blow()
 
 
-def _watched(storm: Storm, deadline: float) -> Iterator[int]:
+def _watched(storm: Storm, crew: Crew, deadline: float) -> Iterator[int]:
     """The runs that are not at rest, again and again until the deadline; says how far it is."""
     told = 0.0
     while time.monotonic() < deadline:
         left = Run.objects.filter(status__in=[*DUE, RunStatus.RUNNING]).count()
         if time.monotonic() - told > TELL_EVERY_S:
-            _say(f"{Run.objects.count():,} events in, {left:,} not at rest, {storm.kills} kills, {storm.faults} faults")
+            _say(f"{Run.objects.count():,} events in, {left:,} not at rest, {crew.kills} kills, {storm.faults} faults")
             told = time.monotonic()
         yield left
-        storm.replace_dead()
+        crew.replace_dead()
         time.sleep(LOOK_EVERY_S)
 
 

@@ -48,10 +48,11 @@ def _facts() -> dict[int, list[tuple[int, str]]]:
 
 def _steps() -> dict[int, list[StepSeen]]:
     attempts: dict[int, list[Attempt]] = defaultdict(list)
-    for step, number, status in (
-        WriteAttempt.objects.order_by("step", "number").values_list("step_id", "number", "status").iterator()
+    columns = ("step_id", "number", "status", "intended_at", "sent_at")
+    for step, number, status, intended_at, sent_at in (
+        WriteAttempt.objects.order_by("step", "number").values_list(*columns).iterator()
     ):
-        attempts[step].append(Attempt(number, status))
+        attempts[step].append(Attempt(number, status, sent=sent_at is not None and sent_at > intended_at))
     found: dict[int, list[StepSeen]] = defaultdict(list)
     for step, run, name, status in (
         Step.objects.order_by("index").values_list("id", "run_id", "name", "status").iterator()

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import random
 import time
-from pathlib import Path
 from typing import Any
 
 import httpx
 
-from bench.processes import Child
+from bench.chaos.crew import Crew
 
 # (kind, method, path, parameters): after-commit faults are those that tempt a program to write twice.
 FAULTS: tuple[tuple[str, str, dict[str, Any]], ...] = (
@@ -35,62 +34,30 @@ USES = (1, 12)
 class Storm:
     """Call `blow` often; it does what is due. Seeded: the same seed draws the same faults in the same order."""
 
-    def __init__(self, seed: int, *, erp: str, workers: int, environment: dict[str, str], log: Path) -> None:
-        self._draw, self._erp, self._environment, self._log = random.Random(seed), erp, environment, log
-        self._workers = [self._start() for _ in range(workers)]
-        for worker in self._workers:
-            worker.read()
+    def __init__(self, seed: int, *, erp: str, crew: Crew) -> None:
+        self._draw, self._erp, self._crew = random.Random(seed), erp, crew
         self._next_fault, self._next_kill = self._after(FAULT_EVERY_S), self._after(KILL_EVERY_S)
-        self.faults = self.kills = 0
-        self.ended_by_themselves: list[int] = []
+        self.faults = 0
 
     def blow(self) -> None:
         if time.monotonic() > self._next_fault:
             self._fault()
             self._next_fault = self._after(FAULT_EVERY_S)
-        if time.monotonic() > self._next_kill:
-            self._kill(self._draw.randrange(len(self._workers)))
+        if time.monotonic() > self._next_kill and self._crew.kill_one(self._draw):
             self._next_kill = self._after(KILL_EVERY_S)
 
     def settle(self) -> None:
         """No more faults and no more kills; the workers go on."""
         httpx.delete(f"{self._erp}/_control/faults", timeout=10, trust_env=False).raise_for_status()
 
-    def replace_dead(self) -> None:
-        """A worker that ends by itself is a finding, not an accident to hide: it is counted, and replaced."""
-        for place, worker in enumerate(self._workers):
-            code = worker.process.poll()
-            if code is not None:
-                self.ended_by_themselves.append(code)
-                worker.stop()
-                self._workers[place] = self._start()
-
-    def stop(self) -> None:
-        for worker in self._workers:
-            worker.stop()
-
     def _fault(self) -> None:
         kind, method, parameters = self._draw.choice(FAULTS)
         uses, chance = self._draw.randint(*USES), self._draw.uniform(0.1, 0.9)
         body = {
-            "system": "erp",
-            "kind": kind,
-            "method": method,
-            "path_prefix": "/orders",
-            "count": uses,
-            "probability": chance,
-            "params": parameters,
-        }
+            "system": "erp", "kind": kind, "method": method, "path_prefix": "/orders", "count": uses, "probability": chance, "params": parameters,
+        }  # fmt: skip
         httpx.post(f"{self._erp}/_control/faults", json=body, timeout=10, trust_env=False).raise_for_status()
         self.faults += 1
-
-    def _kill(self, place: int) -> None:
-        self._workers[place].kill()
-        self._workers[place] = self._start()
-        self.kills += 1
-
-    def _start(self) -> Child:
-        return Child("bench.chaos.worker", environment=self._environment, log=self._log)
 
     def _after(self, span_s: tuple[float, float]) -> float:
         return time.monotonic() + self._draw.uniform(*span_s)

@@ -35,8 +35,11 @@ class Accepted:
 
 @dataclass(frozen=True)
 class Attempt:
+    """One try at a write. `sent`: by this run; not one that a worker died before sending, nor one taken over from an earlier run."""
+
     number: int
     status: str
+    sent: bool = True
 
 
 @dataclass(frozen=True)
@@ -188,5 +191,5 @@ def _unwritten(run: RunSeen, kinds: Counter[str]) -> Iterator[str]:
             yield f"{run.event_id} is completed and attempts {undecided} of {step.name} are not decided"
     if run.steps and not any(kinds[kind] for kind in WRITTEN_BY):
         yield f"{run.event_id} is completed and nothing tells how its steps were written"
-    if kinds[FactKind.SENT] < sum(len(step.attempts) for step in run.steps):
+    if kinds[FactKind.SENT] < sum(attempt.sent for step in run.steps for attempt in step.attempts):
         yield f"{run.event_id}: more attempts than its lineage says were sent"

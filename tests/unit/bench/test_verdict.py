@@ -122,6 +122,11 @@ def test_judge_names_a_write_that_nothing_tells_of() -> None:
     assert len(only(verdict(OLDER_RUN, gap), Fault.UNEXPLAINED)) == 2
 
 
+def test_judge_accepts_an_attempt_that_its_worker_did_not_live_to_send() -> None:
+    steps = (StepSeen("create-order", "done", (Attempt(1, "not_sent", sent=False), Attempt(2, "acknowledged"))),)
+    assert verdict(OLDER_RUN, replace(NEWER_RUN, steps=steps)).holds
+
+
 @pytest.mark.parametrize(("tickets", "holds"), [(0, False), (1, True), (2, False)])
 def test_judge_wants_exactly_one_ticket_for_a_parked_run(tickets: int, holds: bool) -> None:
     parked = RunSeen(NEWER.event_id, "failed", ((101, "received"), (102, "failed")), live_tickets=tickets)
