@@ -17,10 +17,15 @@ def of_queue(user: User) -> Badge | None:
     """One's own open tickets; everybody's for somebody who has none. Red once one of them is past its clock."""
     mine, late = Q(owner_id=user.pk), Q(due_at__lte=timezone.now())
     found = Ticket.objects.filter(live()).aggregate(
-        all=Count("pk"), late=Count("pk", filter=late), mine=Count("pk", filter=mine), mine_late=Count("pk", filter=mine & late)
+        all=Count("pk"),
+        late=Count("pk", filter=late),
+        mine=Count("pk", filter=mine),
+        mine_late=Count("pk", filter=mine & late),
     )
     count, breached, meaning = (
-        (found["mine"], found["mine_late"], "open tickets of yours") if found["mine"] else (found["all"], found["late"], "open tickets")
+        (found["mine"], found["mine_late"], "open tickets of yours")
+        if found["mine"]
+        else (found["all"], found["late"], "open tickets")
     )
     return Badge(count, meaning, Tone.RED if breached else Tone.NEUTRAL)
 

@@ -34,7 +34,10 @@ def make(action: BulkAction, idents: Sequence[str], *, by: User) -> BulkJob:
     if not idents:
         raise Invalid("Nothing is selected. Select at least one row, then choose what to do.", code="nothing_selected")
     if len(idents) > MOST:
-        raise Invalid(f"{len(idents):,} records are more than one act takes ({MOST:,}). Narrow the filter.", code="too_many_records")
+        raise Invalid(
+            f"{len(idents):,} records are more than one act takes ({MOST:,}). Narrow the filter.",
+            code="too_many_records",
+        )
     BulkJob.objects.filter(by=by, asked_at=None, made_at__lt=timezone.now() - DRAFTS_KEPT).delete()
     return BulkJob.objects.create(action=action, by=by, idents=list(idents))
 
@@ -43,7 +46,9 @@ def get(public_id: str, *, by: User) -> BulkJob:
     """One's own. Raises Missing."""
     found = BulkJob.objects.select_related("by").filter(public_id=public_id, by=by).first()
     if found is None:
-        raise Missing(f"There is no bulk act {public_id} of yours. Drafts are cleared after a day; select the records again.")
+        raise Missing(
+            f"There is no bulk act {public_id} of yours. Drafts are cleared after a day; select the records again."
+        )
     return found
 
 
@@ -62,7 +67,9 @@ def needs_reason(job: BulkJob) -> bool:
 
 def options_of(values: dict[str, Any]) -> Options:
     """From `to` (user:<public id> or team:<name>) and `resolution`. Raises Invalid for somebody unknown."""
-    return Options(to=assignee(str(values.get("to") or "")), resolution=str(values.get("resolution") or Resolution.WRITTEN_OFF))
+    return Options(
+        to=assignee(str(values.get("to") or "")), resolution=str(values.get("resolution") or Resolution.WRITTEN_OFF)
+    )
 
 
 def assignee(value: str) -> User | Team | None:
@@ -89,7 +96,9 @@ def ask(job: BulkJob, *, reason: str, options: dict[str, str]) -> BulkJob:
     """Start it: at once for up to 50 records, else by a worker. Raises Conflict (asked already), Invalid (no reason). Idempotent: never done twice."""
     why = timeline.needed(reason, what="The reason") if needs_reason(job) else reason.strip()[: timeline.NOTE_LENGTH]
     options_of(options)
-    asked = BulkJob.objects.filter(pk=job.pk, asked_at=None).update(asked_at=timezone.now(), reason=why, options=options)
+    asked = BulkJob.objects.filter(pk=job.pk, asked_at=None).update(
+        asked_at=timezone.now(), reason=why, options=options
+    )
     if not asked:
         raise Conflict(f"{job.public_id} was started already. Its results are below.", code="started_already")
     job.refresh_from_db()
@@ -139,7 +148,9 @@ def _carry(job: BulkJob) -> None:
     left = [ident for ident in job.idents if ident not in settled]
     for start in range(0, len(left), SLICE):
         chosen = left[start : start + SLICE]
-        found = bulk.perform(records(job, chosen), BulkAction(job.action), by=job.by, reason=job.reason, options=options)
+        found = bulk.perform(
+            records(job, chosen), BulkAction(job.action), by=job.by, reason=job.reason, options=options
+        )
         job.results += [{"id": item.ident, "problem": item.problem, "code": item.code} for item in found]
         job.beat_at = timezone.now()
         job.save(update_fields=["results", "beat_at"])

@@ -16,7 +16,12 @@ MINUTE_S = 60
 def of_ticket(ticket: Ticket, *, now: datetime) -> ClockReading:
     """Live: what is left until `due_at`. Resolved: whether it was in time."""
     resolved = ticket.status == TicketStatus.RESOLVED
-    return _reading(timedelta(seconds=ticket.sla_minutes * MINUTE_S), ticket.due_at, (ticket.resolved_at if resolved else None) or now, met=resolved)
+    return _reading(
+        timedelta(seconds=ticket.sla_minutes * MINUTE_S),
+        ticket.due_at,
+        (ticket.resolved_at if resolved else None) or now,
+        met=resolved,
+    )
 
 
 def of_approval(approval: Approval, *, now: datetime) -> ClockReading:

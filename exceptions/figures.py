@@ -69,7 +69,11 @@ def known(document: Any) -> list[tuple[str, str]]:
     if not isinstance(document, dict):
         return []
     found = [(name, document.get(name)) for name in KNOWN_OF_CUSTOMER]
-    return [(name.removeprefix("customer_").replace("_", " "), str(value)) for name, value in found if isinstance(value, str | int) and value != ""]
+    return [
+        (name.removeprefix("customer_").replace("_", " "), str(value))
+        for name, value in found
+        if isinstance(value, str | int) and value != ""
+    ]
 
 
 def fields(document: Any) -> list[tuple[str, Any]]:
@@ -84,7 +88,12 @@ def sides(ours: Any, theirs: Any) -> list[dict[str, Any]]:
     mine, other = ours if isinstance(ours, dict) else {}, theirs if isinstance(theirs, dict) else {}
     names = [*mine, *(name for name in other if name not in mine)]
     rows = [
-        {"field": name, "before": mine.get(name), "after": other.get(name), "changed": name in mine and name in other and not _same(mine[name], other[name])}
+        {
+            "field": name,
+            "before": mine.get(name),
+            "after": other.get(name),
+            "changed": name in mine and name in other and not _same(mine[name], other[name]),
+        }
         for name in names
     ]
     return sorted(rows, key=lambda row: not row["changed"])
@@ -108,7 +117,11 @@ def _given(row: Any, list_names: tuple[str, ...], asked_names: tuple[str, ...]) 
     if listed is None or asked is None:
         return None
     away = listed - asked
-    percent = (away * 100 / listed).quantize(HUNDREDTH, ROUND_HALF_UP) if listed and away.adjusted() - listed.adjusted() < 20 else None
+    percent = (
+        (away * 100 / listed).quantize(HUNDREDTH, ROUND_HALF_UP)
+        if listed and away.adjusted() - listed.adjusted() < 20
+        else None
+    )
     return Given(listed, asked, away, percent)
 
 

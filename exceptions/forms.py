@@ -21,10 +21,16 @@ FROM_START = ""
 Choices = list[tuple[str, Any]]
 
 
-def sentence(label: str, missing: str, help_text: str = "Kept as evidence.", *, rows: int = 2, autofocus: bool = False) -> forms.CharField:
+def sentence(
+    label: str, missing: str, help_text: str = "Kept as evidence.", *, rows: int = 2, autofocus: bool = False
+) -> forms.CharField:
     attrs: dict[str, Any] = {"rows": rows, **({"autofocus": True} if autofocus else {})}
     return forms.CharField(
-        label=label, max_length=NOTE_LENGTH, help_text=help_text, widget=forms.Textarea(attrs=attrs), error_messages={"required": missing}
+        label=label,
+        max_length=NOTE_LENGTH,
+        help_text=help_text,
+        widget=forms.Textarea(attrs=attrs),
+        error_messages={"required": missing},
     )
 
 
@@ -33,7 +39,12 @@ class ReasonForm(forms.Form):
 
 
 class WaitForm(forms.Form):
-    reason = sentence("Waiting for whom or what", "Say whom or what it waits for.", "The clock runs on while it waits.", autofocus=True)
+    reason = sentence(
+        "Waiting for whom or what",
+        "Say whom or what it waits for.",
+        "The clock runs on while it waits.",
+        autofocus=True,
+    )
 
 
 class CommentForm(forms.Form):
@@ -43,7 +54,9 @@ class CommentForm(forms.Form):
 class AssignForm(forms.Form):
     """`to`: user:<public id>, team:<name>, or nothing for the pool of its queue."""
 
-    to = forms.ChoiceField(label="Assign to", required=False, choices=[], widget=forms.Select(attrs={"autofocus": True}))
+    to = forms.ChoiceField(
+        label="Assign to", required=False, choices=[], widget=forms.Select(attrs={"autofocus": True})
+    )
 
     def __init__(self, data: Any = None, *, me: User, queue: Team | None = None, **kwargs: Any) -> None:
         super().__init__(data, **kwargs)
@@ -56,7 +69,8 @@ class ResolveForm(forms.Form):
 
     def __init__(self, data: Any = None, *, ticket: Ticket, **kwargs: Any) -> None:
         super().__init__(data, **kwargs)
-        self.fields["resolution"].choices = [(item.value, item.label) for item in permissions.resolutions_by_hand(ticket)]  # type: ignore[attr-defined]
+        choices = [(item.value, item.label) for item in permissions.resolutions_by_hand(ticket)]
+        self.fields["resolution"].choices = choices  # type: ignore[attr-defined]
 
 
 class ReplayForm(forms.Form):
@@ -76,8 +90,14 @@ class BulkForm(forms.Form):
     """What an act takes besides the records."""
 
     to = forms.ChoiceField(label="Assign to", required=False, choices=[])
-    resolution = forms.ChoiceField(label="How they ended", choices=[(item.value, item.label) for item in BY_HAND], initial=Resolution.WRITTEN_OFF.value)
-    reason = sentence("Reason", "Say why: it is kept with each record.", "Kept as evidence with each record.", autofocus=True)
+    resolution = forms.ChoiceField(
+        label="How they ended",
+        choices=[(item.value, item.label) for item in BY_HAND],
+        initial=Resolution.WRITTEN_OFF.value,
+    )
+    reason = sentence(
+        "Reason", "Say why: it is kept with each record.", "Kept as evidence with each record.", autofocus=True
+    )
 
     def __init__(self, data: Any = None, *, action: str, me: User, **kwargs: Any) -> None:
         super().__init__(data, **kwargs)

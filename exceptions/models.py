@@ -34,19 +34,25 @@ class Ticket(models.Model):
     step = models.CharField(max_length=80, blank=True)
     system = models.CharField(max_length=80, blank=True)
     queue = models.ForeignKey("ownership.Team", on_delete=models.PROTECT, related_name="tickets")
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="tickets")
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="tickets"
+    )
     owned_because = models.CharField(max_length=300, blank=True, help_text="which route or role named queue and owner")
     amount = models.DecimalField(null=True, blank=True, **AMOUNT)
     currency = models.CharField(max_length=3, blank=True)
     customer = models.CharField(max_length=200, blank=True)
     canonical_key = models.CharField(max_length=200, blank=True)
     correlation_id = models.CharField(max_length=64, blank=True, db_index=True)
-    context = models.JSONField(default=dict, encoder=jsontext.ExactEncoder, help_text="snapshot of what is needed to understand it")
+    context = models.JSONField(
+        default=dict, encoder=jsontext.ExactEncoder, help_text="snapshot of what is needed to understand it"
+    )
     opened_at = models.DateTimeField()
     due_at = models.DateTimeField(help_text="end of the resolution clock")
     sla_minutes = models.PositiveIntegerField()
     first_touch_at = models.DateTimeField(null=True, blank=True)
-    breached_at = models.DateTimeField(null=True, blank=True, help_text="when the clock's breach was recorded and escalated")
+    breached_at = models.DateTimeField(
+        null=True, blank=True, help_text="when the clock's breach was recorded and escalated"
+    )
     times_seen = models.PositiveIntegerField(default=1)
     last_seen_at = models.DateTimeField()
     resolution = models.CharField(max_length=12, choices=Resolution, blank=True)
@@ -57,13 +63,24 @@ class Ticket(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["subject"], condition=Q(status__in=LIVE), name="one_live_ticket_per_subject"),
-            models.CheckConstraint(condition=~Q(status="resolved") | Q(resolved_at__isnull=False) & ~Q(resolution=""), name="resolved_ticket_says_how"),
+            models.UniqueConstraint(
+                fields=["subject"], condition=Q(status__in=LIVE), name="one_live_ticket_per_subject"
+            ),
+            models.CheckConstraint(
+                condition=~Q(status="resolved") | Q(resolved_at__isnull=False) & ~Q(resolution=""),
+                name="resolved_ticket_says_how",
+            ),
         ]
         indexes = [
-            models.Index(fields=["due_at", "id"], condition=Q(status__in=LIVE), name="ticket_live_by_due"),  # reader: queue page
-            models.Index(fields=["queue", "due_at"], condition=Q(status__in=LIVE), name="ticket_live_by_queue"),  # reader: queue page
-            models.Index(fields=["owner", "due_at"], condition=Q(status__in=LIVE), name="ticket_live_by_owner"),  # reader: "Mine"
+            models.Index(
+                fields=["due_at", "id"], condition=Q(status__in=LIVE), name="ticket_live_by_due"
+            ),  # reader: queue page
+            models.Index(
+                fields=["queue", "due_at"], condition=Q(status__in=LIVE), name="ticket_live_by_queue"
+            ),  # reader: queue page
+            models.Index(
+                fields=["owner", "due_at"], condition=Q(status__in=LIVE), name="ticket_live_by_owner"
+            ),  # reader: "Mine"
             models.Index(fields=["-opened_at"], name="ticket_newest"),  # reader: API list
             models.Index(fields=["canonical_key"], name="ticket_by_key"),  # reader: trace
             models.Index(fields=["reason", "flow", "-opened_at"], name="ticket_similar"),  # reader: similar tickets
@@ -100,28 +117,44 @@ class Approval(models.Model):
     message = models.TextField(help_text="what is asked, one sentence")
     bound = models.JSONField(encoder=jsontext.ExactEncoder, help_text="the fields decided on")
     fingerprint = models.CharField(max_length=64, help_text="of bound and policy version")
-    snapshot = models.JSONField(default=dict, encoder=jsontext.ExactEncoder, help_text="the canonical document as shown")
+    snapshot = models.JSONField(
+        default=dict, encoder=jsontext.ExactEncoder, help_text="the canonical document as shown"
+    )
     amount = models.DecimalField(null=True, blank=True, **AMOUNT)
     currency = models.CharField(max_length=3, blank=True)
     customer = models.CharField(max_length=200, blank=True)
-    requester = models.CharField(max_length=200, blank=True, help_text="who asked, as the source names them (compared with username and mail)")
+    requester = models.CharField(
+        max_length=200, blank=True, help_text="who asked, as the source names them (compared with username and mail)"
+    )
     team = models.ForeignKey("ownership.Team", on_delete=models.PROTECT, related_name="approvals")
     asked_at = models.DateTimeField()
     due_at = models.DateTimeField()
     decided_at = models.DateTimeField(null=True, blank=True)
-    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="decisions")
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="decisions"
+    )
     decision_reason = models.TextField(blank=True)
     history = HistoricalRecords(excluded_fields=["snapshot"])
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["run", "policy", "rule"], condition=Q(status="pending"), name="one_pending_approval_per_rule"),
-            models.CheckConstraint(condition=~Q(status__in=["approved", "refused"]) | Q(decided_at__isnull=False, decided_by__isnull=False), name="decision_has_a_person"),
+            models.UniqueConstraint(
+                fields=["run", "policy", "rule"], condition=Q(status="pending"), name="one_pending_approval_per_rule"
+            ),
+            models.CheckConstraint(
+                condition=~Q(status__in=["approved", "refused"])
+                | Q(decided_at__isnull=False, decided_by__isnull=False),
+                name="decision_has_a_person",
+            ),
         ]
         indexes = [
-            models.Index(fields=["due_at", "id"], condition=Q(status="pending"), name="approval_pending_by_due"),  # reader: approvals page
+            models.Index(
+                fields=["due_at", "id"], condition=Q(status="pending"), name="approval_pending_by_due"
+            ),  # reader: approvals page
             models.Index(fields=["-asked_at", "-id"], name="approval_newest"),  # reader: approvals page, all
-            models.Index(fields=["customer", "-decided_at"], condition=Q(status="approved"), name="approval_of_customer"),  # reader: approval page
+            models.Index(
+                fields=["customer", "-decided_at"], condition=Q(status="approved"), name="approval_of_customer"
+            ),  # reader: approval page
         ]
 
 
@@ -146,7 +179,9 @@ class BulkJob(models.Model):
     problem = models.TextField(blank=True, help_text="why it could not be carried out as a whole")
 
     class Meta:
-        indexes = [models.Index(fields=["by", "made_at"], name="bulk_job_of_person")]  # reader: clearing of what was never asked for
+        indexes = [
+            models.Index(fields=["by", "made_at"], name="bulk_job_of_person")
+        ]  # reader: clearing of what was never asked for
 
     def __str__(self) -> str:
         return f"{self.public_id}: {self.get_action_display()}"

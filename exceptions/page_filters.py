@@ -37,14 +37,23 @@ class TicketPageFilter(TicketFilter):
     reason = filters.CharFilter(field_name="reason", label="Reason", widget=forms.Select)
     flow = filters.CharFilter(field_name="flow", label="Flow", widget=forms.Select)
     owner = filters.CharFilter(field_name="owner__username", label="Owner", widget=forms.Select)
-    customer = filters.CharFilter(field_name="customer", lookup_expr="icontains", label="Customer", widget=words("Customer", size="12"))
+    customer = filters.CharFilter(
+        field_name="customer", lookup_expr="icontains", label="Customer", widget=words("Customer", size="12")
+    )
     amount_min = filters.NumberFilter(
-        field_name="amount", lookup_expr="gte", label="Amount from", widget=words("Amount from", inputmode="decimal", size="8")
+        field_name="amount",
+        lookup_expr="gte",
+        label="Amount from",
+        widget=words("Amount from", inputmode="decimal", size="8"),
     )
     amount_max = filters.NumberFilter(
         field_name="amount", lookup_expr="lte", label="Amount to", widget=words("to", inputmode="decimal", size="8")
     )
-    q = filters.CharFilter(method="filter_text", label="Search", widget=search("Id, key, words", size="16", **{"data-key": "f", "data-key-label": "Filter"}))
+    q = filters.CharFilter(
+        method="filter_text",
+        label="Search",
+        widget=search("Id, key, words", size="16", **{"data-key": "f", "data-key-label": "Filter"}),
+    )
 
     class Meta:
         model = Ticket
@@ -54,8 +63,8 @@ class TicketPageFilter(TicketFilter):
         super().__init__(data, *args, **kwargs)
         asked = self.data or {}
         fields = self.form.fields
-        fields["class"].empty_label = "Any class"  # type: ignore[attr-defined]
-        fields["class"].choices = ExceptionClass.choices  # type: ignore[attr-defined]
+        fields["class"].empty_label = "Any class"
+        fields["class"].choices = ExceptionClass.choices
         flows = Definition.objects.filter(kind=Kind.FLOW).order_by("name").values_list("name", flat=True)
         _choose(fields["flow"], "Any flow", [(name, name) for name in flows], asked.get("flow", ""))
         _choose(fields["owner"], "Any owner", _people(), asked.get("owner", ""))
@@ -67,7 +76,9 @@ class TicketPageFilter(TicketFilter):
     @property
     def active(self) -> int:
         """How many filters are set besides the view."""
-        return sum(bool(value) for name, value in (self.data or {}).items() if name in self.filters and name not in NOT_COUNTED)
+        return sum(
+            bool(value) for name, value in (self.data or {}).items() if name in self.filters and name not in NOT_COUNTED
+        )
 
 
 # `class` is a keyword, so it cannot be an attribute's name.
@@ -78,11 +89,20 @@ class ApprovalPageFilter(ApprovalFilter):
     """As the API's."""
 
     team = filters.CharFilter(field_name="team__name", label="Decided by", widget=forms.Select)
-    customer = filters.CharFilter(field_name="customer", lookup_expr="icontains", label="Customer", widget=words("Customer", size="12"))
-    amount_min = filters.NumberFilter(
-        field_name="amount", lookup_expr="gte", label="Amount from", widget=words("Amount from", inputmode="decimal", size="8")
+    customer = filters.CharFilter(
+        field_name="customer", lookup_expr="icontains", label="Customer", widget=words("Customer", size="12")
     )
-    q = filters.CharFilter(method="filter_text", label="Search", widget=search("Id, key, requester, words", size="22", **{"data-key": "f", "data-key-label": "Filter"}))
+    amount_min = filters.NumberFilter(
+        field_name="amount",
+        lookup_expr="gte",
+        label="Amount from",
+        widget=words("Amount from", inputmode="decimal", size="8"),
+    )
+    q = filters.CharFilter(
+        method="filter_text",
+        label="Search",
+        widget=search("Id, key, requester, words", size="22", **{"data-key": "f", "data-key-label": "Filter"}),
+    )
 
     class Meta:
         model = Approval
@@ -100,14 +120,20 @@ class ApprovalPageFilter(ApprovalFilter):
 
     @property
     def active(self) -> int:
-        return sum(bool(value) for name, value in (self.data or {}).items() if name in self.filters and name not in NOT_COUNTED)
+        return sum(
+            bool(value) for name, value in (self.data or {}).items() if name in self.filters and name not in NOT_COUNTED
+        )
 
 
 def view_of(asked: Any, *, default: str) -> str:
     """The standing view that is asked for. With another filter and no view, all open ones: a link from a figure means everybody's."""
     if asked.get("view") in View.values:
         return str(asked["view"])
-    return View.OPEN.value if any(asked.get(name) for name in asked if name not in NOT_COUNTED) or asked.get("queue") else default
+    return (
+        View.OPEN.value
+        if any(asked.get(name) for name in asked if name not in NOT_COUNTED) or asked.get("queue")
+        else default
+    )
 
 
 def _choose(field: Any, nothing: str, choices: list[tuple[str, str]], asked: str) -> None:

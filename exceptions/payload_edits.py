@@ -71,7 +71,10 @@ def from_text(text: str) -> Any:
     try:
         return jsontext.storable(jsontext.parse(text.replace("\r\n", "\n")))
     except jsontext.BadJSON as error:
-        raise Invalid(error.message.replace("The body is", "The payload is").replace("and send again", "and try again"), code="bad_json") from error
+        raise Invalid(
+            error.message.replace("The body is", "The payload is").replace("and send again", "and try again"),
+            code="bad_json",
+        ) from error
 
 
 def print_of(payload: Any) -> str:

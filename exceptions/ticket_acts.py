@@ -139,7 +139,12 @@ def _decide(asked: list[Approval]) -> Button | None:
 def _fix(ticket: Ticket, user: User) -> Button | None:
     if not ticket.subject.startswith(("run:", "event:")):
         return None
-    return Button("Fix and replay", reverse("ticket-fix", args=[ticket.public_id]), "e", reason_against(permissions.check_user_can_fix, user, ticket))
+    return Button(
+        "Fix and replay",
+        reverse("ticket-fix", args=[ticket.public_id]),
+        "e",
+        reason_against(permissions.check_user_can_fix, user, ticket),
+    )
 
 
 def _waits_for_acceptance(ticket: Ticket) -> bool:

@@ -79,7 +79,11 @@ def raw(ticket: Ticket, name: str) -> tuple[list[dict[str, Any]], str, Any]:
     content = {"payload": payload, "canonical": canonical, "failure": failure or None, "raw": arrived or None}
     tabs = [(key, label) for key, label in RAW_TABS if content[key] is not None]
     shown = name if name in dict(tabs) else (tabs[0][0] if tabs else "")
-    return [{"label": label, "url": f"?raw={key}", "active": key == shown} for key, label in tabs], shown, content.get(shown)
+    return (
+        [{"label": label, "url": f"?raw={key}", "active": key == shown} for key, label in tabs],
+        shown,
+        content.get(shown),
+    )
 
 
 def token(ticket: Ticket, entries: int, facts: int, run: Run | None) -> str:
@@ -99,7 +103,9 @@ def _ruled(verdict: dict[str, Any]) -> list[tuple[str, Any, bool]]:
     bound = figures.fields(verdict.get("bound"))
     names = {name for name, _ in inputs}
     decided = {name for name, _ in bound}
-    return [(name, value, name in decided) for name, value in inputs] + [(name, value, True) for name, value in bound if name not in names]
+    return [(name, value, name in decided) for name, value in inputs] + [
+        (name, value, True) for name, value in bound if name not in names
+    ]
 
 
 def _violations(context: dict[str, Any]) -> list[dict[str, Any]]:
@@ -109,7 +115,13 @@ def _violations(context: dict[str, Any]) -> list[dict[str, Any]]:
     for item in listed if isinstance(listed, list) else []:
         if isinstance(item, dict):
             path = str(item.get("path") or item.get("field") or "")
-            found.append({"path": path or "(whole)", "message": str(item.get("message", "")), "value": _short(figures.at_path(context.get("payload"), path))})
+            found.append(
+                {
+                    "path": path or "(whole)",
+                    "message": str(item.get("message", "")),
+                    "value": _short(figures.at_path(context.get("payload"), path)),
+                }
+            )
     return found
 
 
@@ -132,7 +144,10 @@ def _subject(context: dict[str, Any]) -> list[tuple[str, Any]]:
 
 def _changes(entry: TicketEntry) -> list[dict[str, Any]]:
     found = entry.detail.get("changes") if isinstance(entry.detail, dict) else None
-    return [{"field": item.get("path"), "before": item.get("before"), "after": item.get("after"), "changed": True} for item in found or []]
+    return [
+        {"field": item.get("path"), "before": item.get("before"), "after": item.get("after"), "changed": True}
+        for item in found or []
+    ]
 
 
 def _short(value: Any) -> str:

@@ -24,6 +24,7 @@ from exceptions.page_filters import ApprovalPageFilter
 from exceptions.views_queue import person_of
 from meshline.kernel.errors import Invalid, MeshlineError
 from meshline.kernel.htmx import is_partial, page
+from meshline.kernel.keyset import SIZE
 from meshline.kernel.permissions import reason_against
 from ownership.permissions import Ability, check_user_can
 
@@ -83,7 +84,9 @@ def approval(request: HttpRequest, public_id: str) -> HttpResponse:
 
 def _decided(request: HttpRequest, found: Approval) -> HttpResponse:
     form, status = DecisionForm(request.POST), 422
-    decide = {Decision.APPROVE.value: services.grant, Decision.REFUSE.value: services.refuse}.get(request.POST.get("decision", ""))
+    decide = {Decision.APPROVE.value: services.grant, Decision.REFUSE.value: services.refuse}.get(
+        request.POST.get("decision", "")
+    )
     if form.is_valid() and decide is None:
         form.add_error(None, "Press Approve or Refuse.")
     elif form.is_valid() and decide is not None:
@@ -115,14 +118,23 @@ def _show(request: HttpRequest, found: Approval, form: DecisionForm, *, status: 
 def _said(document: Any) -> str:
     """The requester's own reason, where the source sends one."""
     names = ("discount_reason", "justification", "requester_reason", "reason", "note", "comment")
-    return next((str(document[name]) for name in names if isinstance(document, dict) and isinstance(document.get(name), str) and document[name].strip()), "")
+    return next(
+        (
+            str(document[name])
+            for name in names
+            if isinstance(document, dict) and isinstance(document.get(name), str) and document[name].strip()
+        ),
+        "",
+    )
 
 
 def _before(found: Approval, now: Any) -> int:
     """Exceptions granted to this customer in 90 days. One query, by index."""
     if not found.customer:
         return 0
-    rows = Approval.objects.filter(customer=found.customer, status=ApprovalStatus.APPROVED, decided_at__gte=now - QUARTER)
+    rows = Approval.objects.filter(
+        customer=found.customer, status=ApprovalStatus.APPROVED, decided_at__gte=now - QUARTER
+    )
     return rows.exclude(pk=found.pk)[:100].count()
 
 
@@ -138,7 +150,7 @@ def _place(request: HttpRequest, found: Approval) -> dict[str, Any]:
 def _asked(request: HttpRequest, counts: dict[str, int]) -> dict[str, str]:
     given = {name: str(value) for name, value in request.GET.items()}
     default = View.MINE.value if counts[View.MINE.value] else View.OPEN.value
-    return {**given, "view": given.get("view") if given.get("view") in LABELS else default}
+    return {**given, "view": given["view"] if given.get("view") in LABELS else default}
 
 
 def _chosen(request: HttpRequest, query: dict[str, str]) -> tuple[ApprovalPageFilter, QuerySet[Approval]]:
@@ -148,7 +160,7 @@ def _chosen(request: HttpRequest, query: dict[str, str]) -> tuple[ApprovalPageFi
 
 def _idents(request: HttpRequest) -> list[str]:
     if not request.POST.get("all_matching"):
-        return request.POST.getlist("approval")[: listing.SIZE]
+        return request.POST.getlist("approval")[:SIZE]
     _, rows = _chosen(request, _asked(request, _counts(request)))
     return list(rows.order_by("pk").values_list("public_id", flat=True)[: bulk_jobs.MOST + 1])
 
@@ -167,6 +179,12 @@ def _counts(request: HttpRequest) -> dict[str, int]:
 
 
 def _views(query: dict[str, str], counts: dict[str, int]) -> list[dict[str, Any]]:
-    return [{"label": label, "url": f"{reverse('approvals')}?view={name}", "count": counts.get(name), "active": name == query["view"]} for name, label in LABELS.items()]
-
-
+    return [
+        {
+            "label": label,
+            "url": f"{reverse('approvals')}?view={name}",
+            "count": counts.get(name),
+            "active": name == query["view"],
+        }
+        for name, label in LABELS.items()
+    ]

@@ -23,9 +23,21 @@ PROBLEMS_SHOWN = 200
 OPTION_NAMES = ("to", "resolution")
 WORDS = {
     BulkAction.ASSIGN: ("Assign", "assigned", "They change hands; clocks run on."),
-    BulkAction.ACCEPT: ("Accept", "accepted", "Each record goes on with exactly what its ticket shows, cleared in your name."),
-    BulkAction.REPLAY: ("Replay", "replayed", "Each record runs again as it is; steps that are done stay done. What fails again opens a new ticket."),
-    BulkAction.RESOLVE: ("Resolve", "resolved", "Each ticket ends; a record that waits for it is closed without outcome."),
+    BulkAction.ACCEPT: (
+        "Accept",
+        "accepted",
+        "Each record goes on with exactly what its ticket shows, cleared in your name.",
+    ),
+    BulkAction.REPLAY: (
+        "Replay",
+        "replayed",
+        "Each record runs again as it is; steps that are done stay done. What fails again opens a new ticket.",
+    ),
+    BulkAction.RESOLVE: (
+        "Resolve",
+        "resolved",
+        "Each ticket ends; a record that waits for it is closed without outcome.",
+    ),
     BulkAction.ACKNOWLEDGE: ("Take in work", "taken", "Each ticket is marked as in work."),
     BulkAction.GRANT: ("Approve", "approved", "Each record goes on with exactly the figures that were shown."),
     BulkAction.REFUSE: ("Refuse", "refused", "Each record and its ticket are closed with your reason."),

@@ -32,13 +32,18 @@ def fix(request: HttpRequest, public_id: str) -> HttpResponse:
     steps = list(found.run.steps.all()) if found.run else []
     current = fixing.current_payload(found)
     context = _editor(request, found, current)
-    context |= {"form": ReplayForm(None, steps=steps), "against": reason_against(permissions.check_user_can_fix, me, found)}
+    context |= {
+        "form": ReplayForm(None, steps=steps),
+        "against": reason_against(permissions.check_user_can_fix, me, found),
+    }
     if request.method != "POST":
         return page(request, TEMPLATE, context)
     return _posted(request, found, current, steps, context)
 
 
-def _posted(request: HttpRequest, found: Ticket, current: Any, steps: list[Any], context: dict[str, Any]) -> HttpResponse:
+def _posted(
+    request: HttpRequest, found: Ticket, current: Any, steps: list[Any], context: dict[str, Any]
+) -> HttpResponse:
     doing = request.POST.get("do") == REPLAY and not is_partial(request)
     context["form"] = form = ReplayForm(request.POST if doing else None, steps=steps, initial=request.POST.dict())
     status = 200
@@ -46,16 +51,34 @@ def _posted(request: HttpRequest, found: Ticket, current: Any, steps: list[Any],
         _check_base(request, current)
         payload = _payload(request, current)
         context["preview"] = preview = fixing.preview(found, payload)
-        context["rows"] = [{"field": item["path"], "before": item["before"], "after": item["after"], "changed": True, "note": item["kind"]} for item in preview.changes]
+        context["rows"] = [
+            {
+                "field": item["path"],
+                "before": item["before"],
+                "after": item["after"],
+                "changed": True,
+                "note": item["kind"],
+            }
+            for item in preview.changes
+        ]
         if doing and form.is_valid():
             step = form.cleaned_data.get("from_step") or None
-            fixing.fix_and_replay(found, payload=payload, reason=form.cleaned_data["reason"], by=person_of(request), from_step=step)
-            messages.success(request, f"{found.public_id}: replayed with {len(preview.changes)} field(s) corrected. A new failure would open a new ticket.")
+            fixing.fix_and_replay(
+                found, payload=payload, reason=form.cleaned_data["reason"], by=person_of(request), from_step=step
+            )
+            messages.success(
+                request,
+                f"{found.public_id}: replayed with {len(preview.changes)} field(s) corrected. A new failure would open a new ticket.",
+            )
             return redirect(reverse("ticket", args=[found.public_id]))
         status = 422 if doing else 200
     except MeshlineError as error:
         context["problem"], status = error, error.http_status
-        context["field_problems"] = {item["field"]: item["message"] for item in error.context.get("errors", []) if isinstance(item, dict) and "field" in item}
+        context["field_problems"] = {
+            item["field"]: item["message"]
+            for item in error.context.get("errors", [])
+            if isinstance(item, dict) and "field" in item
+        }
     return page(request, TEMPLATE, context, partial="fix-preview", status=200 if is_partial(request) else status)
 
 
@@ -82,7 +105,10 @@ def _payload(request: HttpRequest, current: Any) -> Any:
 
 def _check_base(request: HttpRequest, current: Any) -> None:
     if request.POST.get("base") and request.POST["base"] != payload_edits.print_of(current):
-        raise Conflict("Somebody else corrected this record since you opened it. Your text is still here: open the page anew beside it and compare.", code="changed_meanwhile")
+        raise Conflict(
+            "Somebody else corrected this record since you opened it. Your text is still here: open the page anew beside it and compare.",
+            code="changed_meanwhile",
+        )
 
 
 def _listed(found: Ticket) -> list[str]:

@@ -10,6 +10,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
@@ -17,11 +18,13 @@ from django.views.decorators.http import require_GET, require_POST
 
 from exceptions import bulk_jobs, clock_words, listing, selectors
 from exceptions.enums import ON_APPROVALS, BulkAction, View
+from exceptions.filters import ordering_of
 from exceptions.models import Ticket
 from exceptions.page_filters import TicketPageFilter, view_of
 from meshline.kernel import csvtext
 from meshline.kernel.errors import Invalid, MeshlineError
 from meshline.kernel.htmx import is_partial, page
+from meshline.kernel.keyset import SIZE
 from meshline.kernel.permissions import reason_against
 from ownership.models import User
 from ownership.permissions import Ability, check_user_can
@@ -76,7 +79,7 @@ def queue(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_GET
-def queue_csv(request: HttpRequest) -> HttpResponse:
+def queue_csv(request: HttpRequest) -> HttpResponseBase:
     """GET /queue/export.csv: every ticket that matches the filter, in the order of the page."""
     query = asked(request)
     _, rows = chosen(request, query)
@@ -99,13 +102,15 @@ def choose(request: HttpRequest) -> HttpResponse:
 def _action(request: HttpRequest) -> BulkAction:
     action = request.POST.get("action", "")
     if action not in BulkAction.values or action in ON_APPROVALS:
-        raise Invalid("Choose what to do with the selected tickets: assign, accept, replay or resolve.", code="unknown_action")
+        raise Invalid(
+            "Choose what to do with the selected tickets: assign, accept, replay or resolve.", code="unknown_action"
+        )
     return BulkAction(action)
 
 
 def _idents(request: HttpRequest) -> list[str]:
     if not request.POST.get("all_matching"):
-        return request.POST.getlist("ticket")[: listing.SIZE]
+        return request.POST.getlist("ticket")[:SIZE]
     _, rows = chosen(request, asked(request))
     return list(rows.order_by("pk").values_list("public_id", flat=True)[: bulk_jobs.MOST + 1])
 
@@ -129,7 +134,12 @@ def _views(request: HttpRequest, query: dict[str, str]) -> list[dict[str, Any]]:
 
 def _queues(query: dict[str, str], queues: list[selectors.QueueCount]) -> list[dict[str, Any]]:
     return [
-        {"label": item.title, "url": f"{reverse('queue')}?{urlencode({'view': View.OPEN.value, 'queue': item.name})}", "count": item.live, "active": item.name == query.get("queue")}
+        {
+            "label": item.title,
+            "url": f"{reverse('queue')}?{urlencode({'view': View.OPEN.value, 'queue': item.name})}",
+            "count": item.live,
+            "active": item.name == query.get("queue"),
+        }
         for item in queues
     ]
 
@@ -138,7 +148,7 @@ def _sorts(query: dict[str, str]) -> dict[str, dict[str, str]]:
     """Per column the order it has, and the one that its head asks for next."""
     found = {}
     for name, first in SORTABLE:
-        now = query.get("sort", "") or ("due" if listing.ordering_of(query["view"])[0] == "due_at" else "")
+        now = query.get("sort", "") or ("due" if ordering_of(query["view"])[0] == "due_at" else "")
         other = name if first.startswith("-") else f"-{name}"
         said = {name: "ascending", f"-{name}": "descending"}.get(now, "")
         found[name] = {"aria": said, "next": other if now == first else first}

@@ -67,7 +67,12 @@ def news(request: HttpRequest, public_id: str) -> HttpResponse:
     facts = LineageFact.objects.filter(**about).count() if found.run_id or found.event_id else 0
     now = ticket_page.token(found, entries, facts, found.run)
     last = TicketEntry.objects.filter(ticket=found).order_by("-pk").first()
-    context = {"ticket": found, "token": request.GET.get("since", "")[:80], "changed": now != request.GET.get("since"), "last": last}
+    context = {
+        "ticket": found,
+        "token": request.GET.get("since", "")[:80],
+        "changed": now != request.GET.get("since"),
+        "last": last,
+    }
     return page(request, TEMPLATE, context, partial="ticket-news")
 
 
@@ -85,7 +90,14 @@ def act(request: HttpRequest, public_id: str, name: str) -> HttpResponse:
         if status == 200:
             messages.success(request, f"{found.public_id}: {act_.done}")
             return redirect(_address(request, found))
-    context = {"ticket": found, "act": act_, "form": form, "against": reason_against(act_.check, me, found), "back": _address(request, found), "query": request.GET.urlencode()}
+    context = {
+        "ticket": found,
+        "act": act_,
+        "form": form,
+        "against": reason_against(act_.check, me, found),
+        "back": _address(request, found),
+        "query": request.GET.urlencode(),
+    }
     return page(request, "exceptions/ticket_form.html", context, partial="ticket-act", status=status)
 
 

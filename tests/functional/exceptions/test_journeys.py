@@ -152,7 +152,9 @@ def test_a_ticket_says_that_something_happened_without_moving_anything(open_page
 def test_the_queue_works_without_javascript(browser, live_server, dana) -> None:
     [ticket] = mine(dana, make.acceptable())
     context = browser.new_context(java_script_enabled=False)
-    context.add_cookies([{"name": n, "value": m.value, "url": live_server.url} for n, m in session_of(dana).cookies.items()])
+    context.add_cookies(
+        [{"name": n, "value": m.value, "url": live_server.url} for n, m in session_of(dana).cookies.items()]
+    )
     page = context.new_page()
     page.goto(f"{live_server.url}/queue/")
     page.get_by_role("link", name="20 % above list.").click()
@@ -185,10 +187,34 @@ def everything(dana: User, sam: User) -> dict[str, str]:
     """Addresses of each page, with content that is long, hostile and in two writing directions."""
     run = records.run()
     Step.objects.create(
-        run=run, index=0, name="create-order", system="erp", operation="create-order", status="done", reference="r", idempotency_key=run.public_id, document={}, document_fingerprint="x"
+        run=run,
+        index=0,
+        name="create-order",
+        system="erp",
+        operation="create-order",
+        status="done",
+        reference="r",
+        idempotency_key=run.public_id,
+        document={},
+        document_fingerprint="x",
     )
-    context = {"payload": {LONG: LONG, "a": [1]}, "violations": [{"path": "a[0]", "message": LONG}], "ours": {"total": LONG}, "theirs": {"total": "שלום"}}
-    ticket = mine(dana, make.ticket(run, exception_class=ExceptionClass.PARTIAL, message=f"<b>{LONG}</b> שלום", customer=LONG, remedy=LONG, context=context))[0]
+    context = {
+        "payload": {LONG: LONG, "a": [1]},
+        "violations": [{"path": "a[0]", "message": LONG}],
+        "ours": {"total": LONG},
+        "theirs": {"total": "שלום"},
+    }
+    ticket = mine(
+        dana,
+        make.ticket(
+            run,
+            exception_class=ExceptionClass.PARTIAL,
+            message=f"<b>{LONG}</b> שלום",
+            customer=LONG,
+            remedy=LONG,
+            context=context,
+        ),
+    )[0]
     tickets.comment(ticket, text=LONG, by=dana)
     make.ticket()
     accept, approval = mine(dana, make.acceptable())[0], asked(sam)
