@@ -91,7 +91,9 @@ def hand_edited_order(traffic: "Traffic") -> str:
     orders = [order for order in traffic.sandbox.list("/erp/orders") if order["status"] == OrderStatus.OPEN]
     if not orders:
         return "the ERP has no order yet that somebody could edit by hand"
-    order = traffic.rng.choice(orders[-10:])
+    order = max(
+        orders, key=lambda order: (order["order_date"], order["number"])
+    )  # the newest: old ones are closed books
     lines = [{name: line[name] for name in LINE_FIELDS} for line in order["lines"]]
     for line in lines:
         line["unit_price"] = quote(line["unit_price"], 1, discount=10)
