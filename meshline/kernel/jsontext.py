@@ -49,6 +49,15 @@ def storable(value: Any) -> Any:
     return value
 
 
+def mended(value: Any) -> Any:
+    """What another system said, with what PostgreSQL refuses (NUL, halves of surrogate pairs) replaced: an answer is never lost for one character."""
+    if isinstance(value, str):
+        return UNSTORABLE.sub("\ufffd", value)
+    if isinstance(value, dict):
+        return {mended(str(key)): mended(item) for key, item in value.items()}
+    return [mended(item) for item in value] if isinstance(value, list | tuple) else value
+
+
 def dumps(value: Any, **options: Any) -> str:
     """JSON text with Decimals written as strings, so that no reader turns them into binary floats."""
     return json.dumps(value, cls=ExactEncoder, ensure_ascii=False, **options)

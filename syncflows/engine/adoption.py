@@ -13,7 +13,7 @@ from django.utils import timezone
 from syncflows.engine import failures, plans
 from syncflows.engine.carry import Carry, Rest
 from syncflows.engine.enums import IN_FLIGHT, FactKind, RunStatus, StepStatus
-from syncflows.engine.models import Step, WriteAttempt
+from syncflows.engine.models import Run, Step, WriteAttempt
 from syncflows.enums import ExceptionClass
 from syncflows.governance.schemas.flows import Step as StepSpec
 
@@ -56,7 +56,22 @@ def refuse_changed(carry: Carry, step: Step, *, wanted: Step, other: str) -> Non
     carry.rest = carry.rest or Rest(RunStatus.FAILED, message, failure=failure)
 
 
+def key_to_send(carry: Carry, step: Step) -> str:
+    """The key that goes out with the call. An update has one of its own, by content; its row keeps the document's, and with it the ownership."""
+    if step.operation == spec_of(carry, step).operation:
+        return step.idempotency_key
+    content = f"{step.document_fingerprint}:{carry.run.event_id}:{carry.run.human_actions}"
+    return plans.idempotency_key(system=step.system, operation=step.operation, reference=step.reference, content=content)
+
+
+def is_update(step: Step) -> bool:
+    """Whether the document exists and this step, not done yet, changes it."""
+    return bool(step.external_id) and step.status != StepStatus.DONE
+
+
 def _settled(carry: Carry, planned: Step, own: Step | None, owners: dict[str, Step], fresh: list[Step]) -> Step:
+    if own is not None and _of_another_plan(carry, planned, own):
+        return own
     if own is not None and (own.owns_write or own.status == StepStatus.DONE):
         return _own(carry, planned, own)
     owner = owners.get(planned.idempotency_key)
@@ -68,9 +83,24 @@ def _settled(carry: Carry, planned: Step, own: Step | None, owners: dict[str, St
     return planned
 
 
+def _of_another_plan(carry: Carry, planned: Step, own: Step) -> bool:
+    """Whether the flow has another step by now where this run has written already. Then nobody can tell what is done; a person decides."""
+    if own.status not in (StepStatus.DONE, *IN_FLIGHT) or (own.name, own.system) == (planned.name, planned.system):
+        return False
+    message = f"This run has written {own.name} ({own.external_id or 'outcome unknown'}) where the flow has the step {planned.name} by now"
+    failure = failures.of(
+        carry, ExceptionClass.PARTIAL, "steps_changed", message, step=planned.name, system=own.system, external_id=own.external_id,
+        remedy="Apply the flow with its earlier steps again and replay, or finish this record by hand in the target and close this.",
+    )  # fmt: skip
+    carry.rest = carry.rest or Rest(RunStatus.FAILED, message, failure=failure)
+    return True
+
+
 def _own(carry: Carry, planned: Step, own: Step) -> Step:
     """A step that this run has had before."""
     if own.status in IN_FLIGHT:
+        if is_update(own):
+            _as_update(carry, planned, own)
         carry.wanted[own.index] = planned
         return own
     if own.status == StepStatus.DONE:
@@ -79,6 +109,9 @@ def _own(carry: Carry, planned: Step, own: Step) -> Step:
             if planned.status != StepStatus.DONE and not carry.rest:
                 return become(own, planned)
         return own
+    if is_update(own):
+        _changed(carry, planned, own, other=carry.run.public_id)
+        return own if carry.rest else become(own, planned)
     return become(own, planned)
 
 
@@ -92,19 +125,25 @@ def become(own: Step, planned: Step) -> Step:
 
 def _beside(carry: Carry, planned: Step, owner: Step) -> None:
     """Another run owns this write. Decide by how far it came."""
-    if owner.run.status == RunStatus.RUNNING and owner.status != StepStatus.DONE:
+    if owner.status != StepStatus.DONE and owner.run_id != carry.run.pk and not _at_rest(owner):
         planned.owns_write = False
         reason = f"{owner.run.public_id} is writing {planned.reference} just now"
-        carry.rest = carry.rest or Rest(RunStatus.RETRYING, reason, due_at=timezone.now() + timedelta(seconds=OTHER_IS_BUSY_S))
-    elif owner.status == StepStatus.DONE:
+        carry.rest = carry.rest or Rest(RunStatus.RETRYING, reason, due_at=timezone.now() + timedelta(seconds=OTHER_IS_BUSY_S), counts=False)
+    elif owner.status == StepStatus.DONE or is_update(owner):
         _beside_done(carry, planned, owner)
     else:
         _take_over(carry, planned, owner)
 
 
+def _at_rest(owner: Step) -> bool:
+    """Whether nobody carries the other run, nor can claim it before our transaction ends. Locks: the other run, without waiting."""
+    rows = Run.objects.select_for_update(of=("self",), skip_locked=True).filter(pk=owner.run_id).exclude(status=RunStatus.RUNNING)
+    return rows.first() is not None
+
+
 def _beside_done(carry: Carry, planned: Step, owner: Step) -> None:
     planned.owns_write = False
-    same = plans.is_late(planned) or planned.document_fingerprint == owner.document_fingerprint
+    same = not is_update(owner) and (plans.is_late(planned) or planned.document_fingerprint == owner.document_fingerprint)
     if same and owner.run.canonical_key == carry.run.canonical_key:
         _adopt(carry, planned, owner)
     elif owner.run.canonical_key != carry.run.canonical_key:
@@ -119,16 +158,20 @@ def _changed(carry: Carry, planned: Step, owner: Step, *, other: str) -> None:
     if spec.on_change == "ignore":
         _adopt(carry, planned, owner)
     elif spec.on_change == "update" and spec.update:
-        planned.operation, planned.external_id, planned.owns_write = spec.update, owner.external_id, True
-        content = f"{planned.document_fingerprint}:{carry.run.event_id}:{carry.run.human_actions}"
-        planned.idempotency_key = plans.idempotency_key(system=planned.system, operation=spec.update, reference=planned.reference, content=content)
+        _as_update(carry, planned, owner)
         carry.say(FactKind.PLAN, f"{planned.reference} exists as {owner.external_id}; {planned.name} becomes {spec.update}", external_id=owner.external_id)
     else:
         refuse_changed(carry, owner, wanted=planned, other=other)
 
 
+def _as_update(carry: Carry, planned: Step, owner: Step) -> None:
+    """Who updates a document owns it from now on: its row keeps the document's key and, once done, its newest content."""
+    Step.objects.filter(idempotency_key=planned.idempotency_key, owns_write=True).exclude(run=carry.run, index=planned.index).update(owns_write=False)
+    planned.operation, planned.external_id, planned.owns_write = spec_of(carry, planned).update or owner.operation, owner.external_id, True
+
+
 def _adopt(carry: Carry, planned: Step, owner: Step) -> None:
-    planned.owns_write = False
+    planned.owns_write = owner.run_id == carry.run.pk and owner.owns_write
     planned.status, planned.external_id, planned.answer, planned.done_at = StepStatus.DONE, owner.external_id, owner.answer, owner.done_at
     planned.document, planned.document_fingerprint = owner.document, owner.document_fingerprint
     carry.say(FactKind.ADOPTED, f"{planned.name}: already done as {owner.external_id} by {owner.run.public_id}", external_id=owner.external_id)

@@ -6,12 +6,14 @@ import logging
 import traceback
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import partial
 
 from django.conf import settings
-from django.db import DatabaseError, transaction
+from django.db import transaction
 from django.utils import timezone
 
-from meshline.kernel import bulk_rows, transitions
+from meshline.kernel import bulk_rows, jsontext, transitions
+from meshline.kernel.errors import MeshlineError
 from syncflows.engine import (
     adoption,
     claims,
@@ -38,7 +40,6 @@ from syncflows.governance.catalog import Catalog
 from syncflows.hooks import runs_ended
 
 log = logging.getLogger(__name__)
-AFTER_OUR_FAILURE_S = 5
 
 
 def work(*, limit: int | None = None) -> int:
@@ -52,7 +53,7 @@ def work(*, limit: int | None = None) -> int:
     try:
         with claims.kept_alive(lease):
             _carry(lease)
-    except DatabaseError:
+    except Exception:
         log.exception("a batch of %d was broken off; its runs are given back and carried on", len(lease.run_ids))
         claims.give_back(lease)
     return len(lease.run_ids)
@@ -70,7 +71,11 @@ def _decide(carries: Sequence[Carry], catalog: Catalog) -> None:
     newest = ordering.newest_spoken([carry.run for carry in carries])
     lookups = Lookups(catalog)
     for carry in carries:
+        waited, plan = carry.run.waits_for, carry.run.plan_fingerprint
         stages.prepare(carry, newest=newest.get((carry.run.flow, carry.run.lane)), lookups=lookups)
+        if waited.startswith(health.waits_for("")) and carry.run.plan_fingerprint == plan and not carry.rest:
+            carry.facts.clear()  # judged as before it waited for a system: told already
+            carry.keys.clear()
 
 
 def _store(lease: Lease, carries: Sequence[Carry]) -> None:
@@ -90,27 +95,42 @@ def _waves(lease: Lease, carries: Sequence[Carry], catalog: Catalog, board: heal
         jobs = [job for carry in active if (job := execute.next_job(carry, catalog=catalog, board=board))]
         jobs = _announce(lease, active, jobs)
         if jobs:
-            results = execute.perform(jobs)
+            results = execute.perform(jobs, holds=lease.holds)
             execute.note_health(board, results)
-            _in_bulk_or_singly(
-                recording.carries_of(jobs), lambda some, answers=results: _answered(lease, some, [result for result in answers if result.job.carry in some])
-            )
-        health.save(board)
+            _in_bulk_or_singly(recording.carries_of(jobs), partial(_answered, lease, results=results))
+        _save_health(board)
         active = [job.carry for job in jobs if not job.carry.rest]
+
+
+def _save_health(board: health.Board) -> None:
+    """What was seen of the systems is worth less than the runs that saw it: the next batch sees it again."""
+    try:
+        health.save(board)
+    except Exception:
+        log.exception("the systems' health could not be saved")
 
 
 def _announce(lease: Lease, active: Sequence[Carry], jobs: list[Job]) -> list[Job]:
     """Commit the intentions, then the sending, for what this lease still holds; and bring to rest what has no next call."""
+    for job in jobs:
+        job.carry.attempts[job.step.pk] = job.attempt
+    _in_bulk_or_singly(active, lambda some: _intend(lease, some, jobs))
+    jobs = [job for job in jobs if not job.carry.rest]
+    _in_bulk_or_singly(recording.carries_of(jobs), lambda some: _sent(lease, some, jobs))
+    return [job for job in jobs if not job.carry.rest]
+
+
+def _intend(lease: Lease, carries: Sequence[Carry], jobs: Sequence[Job]) -> None:
     with transaction.atomic():
-        held = _held(lease, active)
-        jobs = [job for job in jobs if job.carry in held]
+        held = _held(lease, carries)
         resting.apply([carry for carry in held if carry.rest])
-        recording.intend(jobs)
+        recording.intend([job for job in jobs if job.carry in held])
+
+
+def _sent(lease: Lease, carries: Sequence[Carry], jobs: Sequence[Job]) -> None:
     with transaction.atomic():
-        held = _held(lease, recording.carries_of(jobs))
-        jobs = [job for job in jobs if job.carry in held]
-        recording.sent(jobs)
-    return jobs
+        held = _held(lease, carries)
+        recording.sent([job for job in jobs if job.carry in held])
 
 
 def _answered(lease: Lease, carries: Sequence[Carry], results: Sequence[execute.Result]) -> None:
@@ -159,37 +179,47 @@ def _in_bulk_or_singly(carries: Sequence[Carry], write: Callable[[Sequence[Carry
     """Write all at once; where that fails, one by one, so that one bad run does not hold up the rest."""
     if not carries:
         return
+    back = [carry.remember() for carry in carries]
     try:
         write(carries)
     except Exception:
         log.warning("a batch of %d could not be written at once; writing one by one", len(carries), exc_info=True)
-        for carry in carries:
-            _one(carry, write)
+        for carry, restore in zip(carries, back, strict=True):
+            restore()
+            _one(carry, write, restore)
 
 
-def _one(carry: Carry, write: Callable[[Sequence[Carry]], None]) -> None:
+def _one(carry: Carry, write: Callable[[Sequence[Carry]], None], restore: Callable[[], None]) -> None:
     try:
         write([carry])
     except Exception as error:
         log.exception("%s could not be written", carry.run.public_id)
+        restore()
         _park(carry, error, traceback.format_exc())
 
 
 def _park(carry: Carry, error: Exception, trace: str) -> None:
-    """A run whose writing fails for a defect of ours: parked with a ticket; if even that fails, due again soon, and never lost."""
+    """A run whose writing fails for a defect of ours: parked with a ticket; if even that fails, due again soon, and never lost.
+
+    Nothing of what was worked out goes into the ticket but its payload: it may be what cannot be written.
+    """
+    token, reason = carry.run.lease_owner, jsontext.mended(str(error))[:2000]
     carry.facts.clear()
     carry.keys.clear()
+    carry.rest = Rest(RunStatus.ERRORED, reason)
+    held = Run.objects.filter(pk=carry.run.pk, lease_owner=token, status=RunStatus.RUNNING)
     try:
         with transaction.atomic():
-            run = Run.objects.select_for_update(of=("self",)).select_related("event").get(pk=carry.run.pk)
-            fresh = Carry(run, carry.flow, carry.contract, carry.mapping, carry.policies, broken=carry.broken, names=carry.names)
-            fresh.rest = Rest(RunStatus.ERRORED, str(error)[:2000], failure=failures.errored(fresh, error=error, trace=trace))
+            run = held.select_for_update(of=("self",)).select_related("event").first()
+            if run is None:
+                return
+            fresh = Carry(run, carry.flow, carry.contract, carry.mapping, carry.policies, broken=carry.broken or MeshlineError(reason))
+            fresh.rest = Rest(RunStatus.ERRORED, reason, failure=failures.errored(fresh, error=error, trace=jsontext.mended(trace)))
             resting.apply([fresh])
     except Exception:
         log.exception("%s could not be parked either", carry.run.public_id)
-        later = timezone.now() + timedelta(seconds=AFTER_OUR_FAILURE_S)
-        transitions.move_many(Run.objects.filter(pk=carry.run.pk), machine=RUN, expected=[RunStatus.RUNNING], to=RunStatus.RETRYING, due_at=later)
-    carry.rest = Rest(RunStatus.ERRORED, str(error)[:2000])
+        later = timezone.now() + timedelta(seconds=claims.AFTER_OUR_FAILURE_S)
+        transitions.move_many(held, machine=RUN, expected=[RunStatus.RUNNING], to=RunStatus.RETRYING, due_at=later, lease_owner="", lease_until=None)
 
 
 def due_count() -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -15,10 +17,12 @@ from syncflows.enums import HoldReason
 from syncflows.governance.catalog import Versioned
 from syncflows.hooks import Failure
 
+CHANGED_BY_WRITING = ("steps", "attempts", "rest", "wanted", "facts", "keys")
+
 
 @dataclass(frozen=True)
 class Rest:
-    """Where a run comes to rest, and why: `reason` a sentence; `due_at` for retrying; `failure` what becomes its ticket."""
+    """Where a run comes to rest, and why: `reason` a sentence; `due_at` for retrying; `failure` what becomes its ticket; `counts` whether this was one of the tries that a system's retry policy allows."""
 
     status: RunStatus
     reason: str
@@ -26,6 +30,7 @@ class Rest:
     hold_reason: HoldReason | None = None
     waits_for: str = ""
     failure: Failure | None = None
+    counts: bool = True
 
 
 @dataclass(eq=False)
@@ -60,6 +65,21 @@ class Carry:
     def known_as(self, value: str, kind: str) -> None:
         """Add a name by which the record is found."""
         self.keys.append(lineage.key(value, kind, self.run.event_id, self.run.pk))
+
+    def remember(self) -> Callable[[], None]:
+        """What brings the carry and its rows back to this moment, after a transaction that was rolled back."""
+        rows = [self.run, *self.steps, *self.wanted.values(), *self.attempts.values()]
+        kept = [(row, dict(row.__dict__)) for row in rows]
+        own = {name: copy.copy(getattr(self, name)) for name in CHANGED_BY_WRITING}
+
+        def restore() -> None:
+            for row, values in kept:
+                row.__dict__.clear()
+                row.__dict__.update(values)
+            for name, value in own.items():
+                setattr(self, name, copy.copy(value))
+
+        return restore
 
     @property
     def document(self) -> dict[str, Any]:

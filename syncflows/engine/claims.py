@@ -11,8 +11,9 @@ import os
 import secrets
 import socket
 import threading
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -22,11 +23,12 @@ from django.utils import timezone
 
 from meshline.kernel import transitions
 from syncflows.engine import lineage
-from syncflows.engine.enums import DUE, FactKind, RunStatus
+from syncflows.engine.enums import DUE, AttemptStatus, FactKind, RunStatus
 from syncflows.engine.machines import RUN
-from syncflows.engine.models import Run
+from syncflows.engine.models import Run, WriteAttempt
 
 log = logging.getLogger(__name__)
+AFTER_OUR_FAILURE_S = 5
 
 # Up to a batch of due runs, the first of each lane, unless one of the lane is running: by priority, then by how long it has been due.
 CLAIMABLE = """
@@ -35,7 +37,7 @@ WHERE r.status IN ('pending', 'retrying') AND r.due_at <= %s
   AND NOT EXISTS (
     SELECT 1 FROM engine_run o
     WHERE o.lane = r.lane AND o.id <> r.id AND o.status IN ('pending', 'retrying', 'running')
-      AND (o.status = 'running' OR (o.sequence, o.event_id, o.id) < (r.sequence, r.event_id, r.id)))
+      AND (o.status = 'running' OR (o.sequence COLLATE "C", o.event_id, o.id) < (r.sequence COLLATE "C", r.event_id, r.id)))
 ORDER BY r.priority, r.due_at, r.id
 LIMIT %s
 FOR UPDATE OF r SKIP LOCKED
@@ -44,10 +46,15 @@ FOR UPDATE OF r SKIP LOCKED
 
 @dataclass(frozen=True)
 class Lease:
-    """What one worker holds: `token` fences every later write; `run_ids` row numbers."""
+    """What one worker holds: `token` fences every later write; `run_ids` row numbers; `beats` when it was extended last (monotonic)."""
 
     token: str
     run_ids: tuple[int, ...]
+    beats: list[float] = field(default_factory=lambda: [time.monotonic()], compare=False)
+
+    def holds(self) -> bool:
+        """Whether it has been extended in time, as far as this process can tell without asking."""
+        return time.monotonic() - self.beats[-1] < settings.MESHLINE_LEASE_S
 
 
 def claim(*, limit: int) -> Lease:
@@ -86,11 +93,19 @@ def kept_alive(lease: Lease) -> Iterator[None]:
 
 
 def give_back(lease: Lease) -> int:
-    """Return what a lease still holds to the due ones, when its worker could not go on; the count."""
-    held = Run.objects.filter(pk__in=lease.run_ids, lease_owner=lease.token)
-    return transitions.move_many(
-        held, machine=RUN, expected=[RunStatus.RUNNING], to=RunStatus.PENDING, lease_owner="", lease_until=None, due_at=timezone.now()
-    )
+    """Return what a lease still holds to the due ones, a little later, when its worker could not go on; the count."""
+    with transaction.atomic():
+        held = still_ours(lease, list(lease.run_ids))
+        _stop_listening(held)
+        return transitions.move_many(
+            Run.objects.filter(pk__in=held), machine=RUN, expected=[RunStatus.RUNNING], to=RunStatus.PENDING, lease_owner="", lease_until=None,
+            due_at=timezone.now() + timedelta(seconds=AFTER_OUR_FAILURE_S),
+        )  # fmt: skip
+
+
+def _stop_listening(run_ids: list[int]) -> None:
+    """Writes that are under way go unanswered from now on: the time they need to settle begins here."""
+    WriteAttempt.objects.filter(step__run__in=run_ids, status=AttemptStatus.SENT).update(answered_at=timezone.now())
 
 
 def give_back_expired() -> int:
@@ -98,6 +113,7 @@ def give_back_expired() -> int:
     with transaction.atomic():
         expired = list(Run.objects.select_for_update(skip_locked=True).filter(status=RunStatus.RUNNING, lease_until__lt=timezone.now())[:500])
         lineage.write([lineage.of_run(run, FactKind.RETRY, "The worker that carried it is gone; carried on by another", lease=run.lease_owner) for run in expired])
+        _stop_listening([run.pk for run in expired])
         transitions.move_many(
             Run.objects.filter(pk__in=[run.pk for run in expired]), machine=RUN, expected=[RunStatus.RUNNING], to=RunStatus.PENDING, lease_owner="",
             lease_until=None, due_at=timezone.now(),
@@ -124,9 +140,11 @@ def _beat(lease: Lease, stop: threading.Event) -> None:
 
 def _extend(lease: Lease) -> None:
     """Rows that the batch itself is writing at this moment are left to the next beat: waiting for them could deadlock with it."""
+    began = time.monotonic()
     with transaction.atomic():
         mine = Run.objects.select_for_update(of=("self",), skip_locked=True).filter(pk__in=lease.run_ids, lease_owner=lease.token, status=RunStatus.RUNNING)
         Run.objects.filter(pk__in=list(mine.order_by("pk").values_list("pk", flat=True))).update(lease_until=_end())
+    lease.beats[:] = [began]
 
 
 def _end() -> datetime:

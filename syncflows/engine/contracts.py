@@ -169,7 +169,7 @@ def _datetime(value: str, formats: list[str]) -> str:
             found = dt.datetime.strptime(value, pattern)  # noqa: DTZ007 - made aware below
         except ValueError:
             continue
-        return (found.replace(tzinfo=dt.UTC) if found.tzinfo is None else found).isoformat()
+        return (found.replace(tzinfo=dt.UTC) if found.tzinfo is None else found.astimezone(dt.UTC)).isoformat()
     parsed = moment(value)
     if parsed is None:
         raise ValueError(f"{value[:40]!r} is not a time such as 2026-11-30T12:00:00Z")

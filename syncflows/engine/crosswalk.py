@@ -51,7 +51,7 @@ class Lookups:
         if not found:
             raise Unresolved(
                 f"{entity.capitalize()} {record.key!r} is known, but not delivered to {target} yet", entity=entity, value=str(value),
-                waits_for=waits_for(entity, system, str(value)),
+                waits_for=waits_for(entity, system, str(value), target=target),
             )  # fmt: skip
         return str(found)
 
@@ -84,8 +84,19 @@ def folded(value: str) -> str:
     return " ".join(value.split()).casefold()[:200]
 
 
-def waits_for(entity: str, system: str, value: str) -> str:
-    return f"{entity}:{system}:{folded(value)}"[:260]
+def waits_for(entity: str, system: str, value: str, *, target: str = "") -> str:
+    """The name of what is missing; `target` where the record is known, and its id in that system is missing."""
+    return f"{entity}{'>' if target else ''}{target}:{system}:{folded(value)}"[:260]
+
+
+def resolves(lookups: Lookups, wait: str) -> bool:
+    """Whether what a run waits for, as `waits_for` names it, is there by now."""
+    what, system, value = wait.split(":", 2)
+    entity, _, target = what.partition(">")
+    try:
+        return bool(lookups.delivered(system, entity, value, target) if target else lookups.lookup(system, entity, value))
+    except Unresolved:
+        return False
 
 
 def learn(*, entity: str, key: str, names: Iterable[tuple[str, str]], by: str) -> None:

@@ -1,5 +1,7 @@
 """States of events, runs, steps and write attempts. Values are permanent."""
 
+from enum import StrEnum
+
 from django.db.models import TextChoices
 
 
@@ -47,6 +49,13 @@ class AttemptStatus(TextChoices):
     REJECTED = "rejected", "Rejected"
     UNKNOWN = "unknown", "Outcome unknown"
     NOT_SENT = "not_sent", "Never sent"
+
+
+class Action(StrEnum):
+    """What a call is for."""
+
+    SEND = "send"
+    PROBE = "probe"
 
 
 class FactKind(TextChoices):

@@ -5,25 +5,23 @@ No network inside a database transaction, no database inside the threads that ca
 
 from __future__ import annotations
 
-import threading
 import traceback
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
-from functools import lru_cache
 
-from django.conf import settings
 from django.utils import timezone
 
 from meshline.kernel.errors import MeshlineError
-from syncflows.connectors.errors import AuthRefused, Misconfigured, NotFound, Outage
-from syncflows.connectors.protocol import Answer, Call, Connector, Guard
-from syncflows.engine import connections, failures, health, outcomes, plans
-from syncflows.engine.adoption import spec_of
+from meshline.kernel.expressions import EvaluationFailed
+from syncflows.connectors.errors import AuthRefused, Misconfigured, Outage, Rejected
+from syncflows.connectors.protocol import Answer, Connector, Guard
+from syncflows.engine import connections, failures, health, outcomes, plans, retry, stages
+from syncflows.engine.adoption import is_update, spec_of
+from syncflows.engine.calls import Wave
 from syncflows.engine.carry import Carry, Rest
-from syncflows.engine.enums import AttemptStatus, RunStatus, StepStatus
+from syncflows.engine.crosswalk import Unresolved
+from syncflows.engine.enums import Action, AttemptStatus, RunStatus, StepStatus
 from syncflows.engine.models import Step, WriteAttempt
 from syncflows.enums import ExceptionClass
 from syncflows.governance.catalog import Catalog, Versioned
@@ -32,11 +30,6 @@ from syncflows.governance.schemas.systems import Retry
 
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)  # what is looked for before the first write has settled long since
 SAFE_TO_REPEAT = (Guard.IDEMPOTENCY_KEY, Guard.UPSERT)
-
-
-class Action(StrEnum):
-    SEND = "send"
-    PROBE = "probe"
 
 
 @dataclass
@@ -72,20 +65,24 @@ def next_job(carry: Carry, *, catalog: Catalog, board: health.Board) -> Job | No
         return None
     closed_until = board.closed_until(step.system)
     if closed_until is not None:
-        carry.rest = Rest(RunStatus.RETRYING, f"{step.system} is not taking calls: {board.rows[step.system].state_reason}", due_at=closed_until)
+        carry.rest = Rest(RunStatus.RETRYING, f"{step.system} is not taking calls: {board.rows[step.system].state_reason}", due_at=closed_until, waits_for=health.waits_for(step.system), counts=False)
         return None
     try:
         return _job(carry, step, catalog)
+    except Unresolved as error:
+        carry.rest = stages.wait_for(carry, error)
+    except EvaluationFailed as error:
+        give_up(carry, step, outcomes.of_document(error, part_done=_part_done(carry)))
     except MeshlineError as error:
         give_up(carry, step, outcomes.of_error(_definition_error(error), policy=Retry(), tries=1, now=timezone.now(), part_done=False, system=step.system))
-        return None
+    except Exception as error:  # noqa: BLE001 - the boundary: a defect in one run's document must not break off the others of its batch
+        carry.rest = Rest(RunStatus.ERRORED, str(error), failure=failures.errored(carry, step=step.name, error=error, trace=traceback.format_exc()))
+    return None
 
 
-def perform(jobs: Sequence[Job]) -> list[Result]:
-    """Make the calls of a wave, concurrently within each system's limit. Never raises."""
-    if len(jobs) == 1:
-        return [_call(jobs[0])]
-    return list(_pool().map(_call, jobs))
+def perform(jobs: Sequence[Job], *, holds: Callable[[], bool]) -> list[Result]:
+    """Make the calls of a wave, concurrently within each system's limit. Never raises, and never hangs as long as a call may."""
+    return Wave(jobs, Result, holds=holds).perform()
 
 
 def judge(result: Result) -> outcomes.Outcome | None:
@@ -95,13 +92,14 @@ def judge(result: Result) -> outcomes.Outcome | None:
         return outcomes.Done(result.answer)
     settle_s = job.system.spec.timeouts.settle_s
     if result.error is None:
-        return outcomes.of_probe(
-            list(result.found), sent_at=job.sent_at or now, settle_s=settle_s, now=now, reference=job.step.reference, system=job.step.system
-        )
+        found = outcomes.of_probe(
+            list(result.found), sent_at=job.sent_at or now, settle_s=settle_s, now=now, reference=job.step.reference, system=job.step.system,
+            update=is_update(job.step),
+        )  # fmt: skip
+        return _spent(found, job)
     if isinstance(result.error, MeshlineError):
-        part_done = any(step.status == StepStatus.DONE and step.owns_write for step in job.carry.steps)
         found = outcomes.of_error(
-            result.error, policy=job.system.spec.retry, tries=job.carry.run.tries, now=now, part_done=part_done, system=job.step.system
+            result.error, policy=job.system.spec.retry, tries=job.carry.run.tries, now=now, part_done=_part_done(job.carry), system=job.step.system
         )
         return _still_unknown(found, job, result.error)
     return None
@@ -143,8 +141,10 @@ def _probe(
         message = f"{step.reference} was sent to {step.system} and not answered; whether it arrived cannot be looked up"
         give_up(carry, step, outcomes.GiveUp(ExceptionClass.PARTIAL, "outcome_unknown", message, remedy))
         return None
-    attempt = last or WriteAttempt(step=step, number=1, lease_owner=carry.run.lease_owner, intended_at=sent_at, sent_at=sent_at, status=AttemptStatus.UNKNOWN)
-    return Job(carry, step, Action.PROBE, system, connector, guard, attempt, sent_at=sent_at)
+    if last is None or last.status not in (AttemptStatus.SENT, AttemptStatus.UNKNOWN):
+        number = last.number + 1 if last else 1
+        last = WriteAttempt(step=step, number=number, lease_owner=carry.run.lease_owner, intended_at=sent_at, sent_at=sent_at, status=AttemptStatus.UNKNOWN)
+    return Job(carry, step, Action.PROBE, system, connector, guard, last, sent_at=sent_at)
 
 
 def answers_of(carry: Carry) -> dict[str, dict[str, object]]:
@@ -155,8 +155,9 @@ def answers_of(carry: Carry) -> dict[str, dict[str, object]]:
 def _unanswered(step: Step, last: WriteAttempt | None) -> datetime | None:
     """When this step was sent without a trustworthy answer, if it was."""
     if last is not None and last.status in (AttemptStatus.SENT, AttemptStatus.UNKNOWN):
-        return last.sent_at
-    return step.sent_before if last is None else None
+        # What matters is when we stopped listening: the call may have waited for its turn long after it was announced.
+        return max((at for at in (last.sent_at, last.answered_at) if at), default=LONG_AGO)
+    return step.sent_before
 
 
 def _looks_first(carry: Carry, step: Step, last: WriteAttempt | None) -> bool:
@@ -173,38 +174,16 @@ def _guard(connector: Connector, step: Step) -> Guard:
     return operation.guard
 
 
-def _call(job: Job) -> Result:
-    """One call, in a thread; every error becomes part of the result."""
-    try:
-        with _gate(job.system.fingerprint, job.system.spec.concurrency):
-            if job.action == Action.PROBE:
-                return Result(job, found=tuple(_find(job)))
-            return Result(job, answer=job.connector.execute(_request(job)))
-    except MeshlineError as error:
-        return Result(job, error=error)
-    except Exception as error:  # noqa: BLE001 - the boundary of a thread: judged and ticketed by the caller
-        return Result(job, error=error, trace=traceback.format_exc())
+def _part_done(carry: Carry) -> bool:
+    return any(step.status == StepStatus.DONE and step.owns_write for step in carry.steps)
 
 
-def _find(job: Job) -> list[Answer]:
-    try:
-        return job.connector.find(job.step.operation, reference=job.step.reference)
-    except NotFound:
-        return []
-
-
-def _request(job: Job) -> Call:
-    run = job.carry.run
-    return Call(
-        operation=job.step.operation, document=job.step.document, reference=job.step.reference, idempotency_key=job.step.idempotency_key,
-        attempt=job.attempt.number, external_id=job.step.external_id, correlation=_traceparent(run.correlation_id, run.pk),
-    )  # fmt: skip
-
-
-def _traceparent(correlation_id: str, run_id: int) -> dict[str, str]:
-    """W3C Trace Context: the business transaction's trace id, this run as the parent."""
-    is_trace_id = len(correlation_id) == 32 and set(correlation_id) <= set("0123456789abcdef")
-    return {"traceparent": f"00-{correlation_id}-{run_id:016x}-01"} if is_trace_id else {"X-Correlation-Id": correlation_id}
+def _spent(found: outcomes.Outcome, job: Job) -> outcomes.Outcome:
+    """A write that vanishes each time it is sent is not sent for ever: `tries` counts this claim too."""
+    policy, sent = job.system.spec.retry, job.carry.run.tries - 1
+    if isinstance(found, outcomes.NotThere) and job.sent_at != LONG_AGO and retry.exhausted(policy, attempt=sent):
+        return outcomes.vanished(job.step.reference, system=job.step.system, tries=sent)
+    return found
 
 
 def _still_unknown(found: outcomes.Outcome, job: Job, error: BaseException) -> outcomes.Outcome:
@@ -215,10 +194,12 @@ def _still_unknown(found: outcomes.Outcome, job: Job, error: BaseException) -> o
 
 
 def note_health(board: health.Board, results: Sequence[Result]) -> None:
-    """Tell the board what a wave saw of each system."""
+    """Tell the board what a wave saw of each system: no answer at all says neither that it is well nor that it is down."""
     for result in results:
-        outage = isinstance(result.error, Outage)
-        board.note(result.job.step.system, outage=outage, refused=isinstance(result.error, AuthRefused), message=str(result.error or ""))
+        error, outage = result.error, isinstance(result.error, Outage)
+        answered = error is None or isinstance(error, Rejected) or bool(getattr(error, "context", {}).get("status"))
+        if outage or answered:
+            board.note(result.job.step.system, outage=outage, refused=isinstance(error, AuthRefused), message=str(error or ""))
 
 
 def _definition_error(error: MeshlineError) -> MeshlineError:
@@ -229,13 +210,3 @@ def _completed(carry: Carry) -> str:
     done = [f"{step.name} {step.external_id}".strip() for step in carry.steps]
     carry.run.outcome = next((step.external_id for step in carry.steps if step.external_id), "")[:200]
     return "Completed: " + ", ".join(done) if done else "Completed: the record is known; no outside step"
-
-
-@lru_cache(maxsize=1)
-def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(max_workers=settings.MESHLINE_WRITE_THREADS, thread_name_prefix="write")
-
-
-@lru_cache(maxsize=256)
-def _gate(fingerprint: str, concurrency: int) -> threading.BoundedSemaphore:
-    return threading.BoundedSemaphore(concurrency)

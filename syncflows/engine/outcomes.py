@@ -81,9 +81,9 @@ def of_error(error: MeshlineError, *, policy: Retry, tries: int, now: datetime, 
     return _refused(error, part_done=part_done, system=system)
 
 
-def of_probe(answers: list[Answer], *, sent_at: datetime, settle_s: float, now: datetime, reference: str, system: str) -> Outcome:
-    """What a look-up by our reference means for a write whose outcome is unknown."""
-    if len(answers) == 1 and answers[0].complete:
+def of_probe(answers: list[Answer], *, sent_at: datetime, settle_s: float, now: datetime, reference: str, system: str, update: bool = False) -> Outcome:
+    """What a look-up by our reference means for a write whose outcome is unknown. An `update` finds its document whether or not it arrived."""
+    if len(answers) == 1 and answers[0].complete and not update:
         return Done(answers[0], found=True)
     if len(answers) > 1:
         ids = ", ".join(answer.external_id for answer in answers[:10])
@@ -94,6 +94,20 @@ def of_probe(answers: list[Answer], *, sent_at: datetime, settle_s: float, now: 
     if now < settled_at:
         return Unknown(settled_at, f"{reference} is not in {system} yet, or not wholly; it counts as not written only after {settle_s:g} s")
     return NotThere()
+
+
+def vanished(reference: str, *, system: str, tries: int) -> GiveUp:
+    """Sent again and again, never there."""
+    message = f"Gave up after {tries} tries: {system} never answered, and {reference} is not there"
+    remedy = f"Ask the owner of {system} what it makes of this document, mend the cause, and replay; it is looked up before it is sent again."
+    return GiveUp(ExceptionClass.TRANSIENT, "retries_exhausted", message, remedy)
+
+
+def of_document(error: MeshlineError, *, part_done: bool) -> GiveUp:
+    """A later step's document cannot be worked out from what earlier steps answered."""
+    remedy = "Compare the step's document with what the earlier step answered. Mend the flow or the payload and replay; steps that are done stay done."
+    kind = ExceptionClass.PARTIAL if part_done else ExceptionClass.DATA_QUALITY
+    return GiveUp(kind, error.code, error.message, remedy)
 
 
 def _transient(error: far.Transient, *, policy: Retry, tries: int, now: datetime, system: str) -> Outcome:

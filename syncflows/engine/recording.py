@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from django.utils import timezone
 
-from meshline.kernel import bulk_rows
+from meshline.kernel import bulk_rows, jsontext
 from syncflows.connectors.protocol import Answer
 from syncflows.engine import execute, failures, outcomes, records, resting
-from syncflows.engine.adoption import become, refuse_changed
+from syncflows.engine.adoption import become, is_update, key_to_send
 from syncflows.engine.carry import Carry, Rest
-from syncflows.engine.enums import AttemptStatus, FactKind, RunStatus, StepStatus
-from syncflows.engine.execute import Action, Job, Result
+from syncflows.engine.enums import Action, AttemptStatus, FactKind, RunStatus, StepStatus
+from syncflows.engine.execute import Job, Result
 from syncflows.engine.models import Step, WriteAttempt
 
 STEP_FIELDS = ["status", "document", "document_fingerprint", "external_id", "answer", "done_at", "sent_before"]
@@ -38,7 +38,7 @@ def sent(jobs: Sequence[Job]) -> None:
     for job in sends:
         job.attempt.status, job.attempt.sent_at, job.step.status = AttemptStatus.SENT, now, StepStatus.SENT
         said = f"{job.step.name}: {job.step.operation} sent to {job.step.system}, attempt {job.attempt.number}"
-        job.carry.say(FactKind.SENT, said, reference=job.step.reference, idempotency_key=job.step.idempotency_key, attempt=job.attempt.number)
+        job.carry.say(FactKind.SENT, said, reference=job.step.reference, idempotency_key=key_to_send(job.carry, job.step), attempt=job.attempt.number)
     WriteAttempt.objects.filter(pk__in=[job.attempt.pk for job in sends]).update(status=AttemptStatus.SENT, sent_at=now)
     Step.objects.filter(pk__in=[job.step.pk for job in sends]).update(status=StepStatus.SENT)
 
@@ -48,8 +48,9 @@ def answered(results: Sequence[Result]) -> None:
     delivered = []
     for result in results:
         had_any = any(step.status == StepStatus.DONE for step in result.job.carry.steps)
+        known = records.main_ids(result.job.carry)
         _take(result)
-        if result.job.step.status == StepStatus.DONE and not had_any:
+        if result.job.step.status == StepStatus.DONE and (not had_any or records.main_ids(result.job.carry) != known):
             delivered.append(result.job.carry)
     steps = [result.job.step for result in results]
     bulk_rows.update(steps, STEP_FIELDS)
@@ -78,7 +79,7 @@ def _take(result: Result) -> None:
 
 def _done(job: Job, answer: Answer, *, found: bool) -> None:
     step, now = job.step, timezone.now()
-    step.status, step.external_id, step.answer, step.done_at = StepStatus.DONE, answer.external_id[:200], answer.document, now
+    step.status, step.external_id, step.answer, step.done_at = StepStatus.DONE, jsontext.mended(answer.external_id)[:200], jsontext.mended(answer.document), now
     job.attempt.status, job.attempt.answered_at = AttemptStatus.ACKNOWLEDGED, now
     if found:
         said = f"{step.name}: found {step.reference} in {step.system} as {step.external_id}; adopted, not sent again"
@@ -89,7 +90,8 @@ def _done(job: Job, answer: Answer, *, found: bool) -> None:
     job.carry.known_as(step.external_id, f"{step.system}:{step.operation}"[:30])
     wanted = job.carry.wanted.pop(step.index, None)
     if wanted is not None and wanted.document_fingerprint and wanted.document_fingerprint != step.document_fingerprint:
-        refuse_changed(job.carry, step, wanted=wanted, other="written before the payload changed")
+        reason = f"{step.reference} is in {step.system} as it was before the record changed; what follows from that is decided next"
+        job.carry.rest = Rest(RunStatus.RETRYING, reason, due_at=now, counts=False)
 
 
 def _unknown(job: Job, outcome: outcomes.Unknown, result: Result) -> None:
@@ -97,13 +99,16 @@ def _unknown(job: Job, outcome: outcomes.Unknown, result: Result) -> None:
     _note_error(job, result)
     kind = FactKind.PROBED if job.action == Action.PROBE else FactKind.ANSWERED
     job.carry.say(kind, f"{job.step.name}: outcome unknown: {outcome.message}", reference=job.step.reference, attempt=job.attempt.number)
-    job.carry.rest = Rest(RunStatus.RETRYING, f"looking {job.step.reference} up in {job.step.system} before anything is sent again", due_at=outcome.due_at)
+    job.carry.rest = Rest(RunStatus.RETRYING, f"looking {job.step.reference} up in {job.step.system} before anything is sent again", due_at=outcome.due_at, counts=job.action == Action.SEND)
 
 
 def _not_there(job: Job) -> None:
     """It did not happen: the step may be sent, in the newest wanted form."""
     job.attempt.status, job.attempt.answered_at = AttemptStatus.NOT_SENT, timezone.now()
-    job.carry.say(FactKind.PROBED, f"{job.step.name}: {job.step.reference} is not in {job.step.system}; it may be sent", reference=job.step.reference)
+    said = f"{job.step.reference} is not in {job.step.system}; it may be sent"
+    if is_update(job.step):
+        said = f"whether {job.step.external_id} was changed in {job.step.system} cannot be seen; the same change is sent again"
+    job.carry.say(FactKind.PROBED, f"{job.step.name}: {said}", reference=job.step.reference)
     job.step.sent_before = None
     wanted = job.carry.wanted.pop(job.step.index, None)
     if wanted is not None:
@@ -116,7 +121,7 @@ def _again(job: Job, outcome: outcomes.Again, result: Result) -> None:
         job.step.status, job.attempt.status = StepStatus.PLANNED, AttemptStatus.REJECTED
     _note_error(job, result)
     job.carry.say(FactKind.ANSWERED, f"{job.step.name}: {outcome.message}", code=outcome.code, attempt=job.attempt.number)
-    job.carry.rest = Rest(RunStatus.RETRYING, outcome.message, due_at=outcome.due_at)
+    job.carry.rest = Rest(RunStatus.RETRYING, outcome.message, due_at=outcome.due_at, counts=not outcome.outage)
 
 
 def _given_up(job: Job, outcome: outcomes.GiveUp, result: Result) -> None:
@@ -138,10 +143,11 @@ def _errored(job: Job, result: Result) -> None:
 
 def _note_error(job: Job, result: Result) -> None:
     error = result.error
-    job.attempt.answered_at = timezone.now()
+    if job.action == Action.SEND:
+        job.attempt.answered_at = timezone.now()
     job.attempt.error_code = str(getattr(error, "code", type(error).__name__ if error else ""))[:60]
-    job.attempt.error = str(error or "")[:4000]
-    job.attempt.detail = getattr(error, "context", {}) or {}
+    job.attempt.error = jsontext.mended(str(error or ""))[:4000]
+    job.attempt.detail = jsontext.mended(getattr(error, "context", {}) or {})
 
 
 def carries_of(jobs: Sequence[Job]) -> list[Carry]:

@@ -79,7 +79,8 @@ def _row(carry: Carry, known: dict[tuple[str, str, str], dict[str, str]]) -> Can
 
 def _answers(carry: Carry) -> list[str]:
     entity, own = carry.mapping.spec.object, (carry.contract.spec.system, carry.run.canonical_key)
-    return [crosswalk.waits_for(entity, system, name) for system, name in [*carry.identifiers, own] if name]
+    names = [(system, name) for system, name in [*carry.identifiers, own] if name]
+    return [crosswalk.waits_for(entity, system, name, target=target) for system, name in names for target in ("", *main_ids(carry))]
 
 
 def _date(text: str) -> dt.date | None:

@@ -15,7 +15,7 @@ from syncflows.engine.machines import RUN
 
 ENGINE = actors.system("engine")
 CARRIED = ["flow_version", "canonical", "plan_fingerprint", "amount", "currency", "customer", "updated_at"]
-RESTED = [*CARRIED, "due_at", "hold_reason", "waits_for", "status_reason", "outcome", "lease_owner", "lease_until", "ended_at"]
+RESTED = [*CARRIED, "due_at", "hold_reason", "waits_for", "status_reason", "outcome", "tries", "lease_owner", "lease_until", "ended_at"]
 FACTS = {
     RunStatus.RETRYING: FactKind.RETRY,
     RunStatus.HELD: FactKind.HELD,
@@ -44,18 +44,20 @@ def apply(carries: Sequence[Carry]) -> None:
 def _set(carry: Carry) -> None:
     run, rest, now = carry.run, carry.rest, timezone.now()
     assert rest is not None
+    waits_on = bool(rest.waits_for) and rest.status == RunStatus.RETRYING and run.waits_for == rest.waits_for
+    run.tries = max(0, run.tries - (not rest.counts))
     run.status_reason, run.waits_for, run.hold_reason = rest.reason[:2000], rest.waits_for, rest.hold_reason or ""
     run.due_at = rest.due_at or now
     run.lease_owner, run.lease_until, run.updated_at = "", None, now
     run.ended_at = now if rest.status in TERMINAL else None
     kind = FACTS.get(rest.status)
-    if kind is not None:
+    if kind is not None and not waits_on:
         carry.say(kind, _sentence(rest), due_at=rest.due_at, waits_for=rest.waits_for, **_failure_detail(rest))
 
 
 def _sentence(rest: Rest) -> str:
     if rest.status == RunStatus.RETRYING and rest.due_at:
-        return f"Next try at {rest.due_at.isoformat(timespec='seconds')}: {rest.reason}"
+        return f"Will be tried again: {rest.reason}"
     return rest.reason
 
 

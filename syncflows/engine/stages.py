@@ -27,13 +27,18 @@ def prepare(carry: Carry, *, newest: Run | None, lookups: Lookups) -> None:
     try:
         carry.rest = _stages(carry, newest, lookups)
     except Unresolved as error:
-        failure = failures.unresolved(carry, entity=error.entity, value=str(error.context["value"]), message=error.message)
-        carry.say(FactKind.IDENTITY, error.message, **error.context)
-        carry.rest = Rest(RunStatus.HELD, error.message, hold_reason=HoldReason.DEPENDENCY, waits_for=error.waits_for, failure=failure)
+        carry.rest = wait_for(carry, error)
     except MeshlineError as error:
         carry.rest = _rest_of_error(carry, error)
     except Exception as error:  # noqa: BLE001 - the boundary: a defect becomes a ticket, never a lost run
         carry.rest = Rest(RunStatus.ERRORED, str(error), failure=failures.errored(carry, error=error, trace=traceback.format_exc()))
+
+
+def wait_for(carry: Carry, error: Unresolved) -> Rest:
+    """Held until the record arrives that would answer."""
+    failure = failures.unresolved(carry, entity=error.entity, value=str(error.context["value"]), message=error.message)
+    carry.say(FactKind.IDENTITY, error.message, **error.context)
+    return Rest(RunStatus.HELD, error.message, hold_reason=HoldReason.DEPENDENCY, waits_for=error.waits_for, failure=failure)
 
 
 def _stages(carry: Carry, newest: Run | None, lookups: Lookups) -> Rest | None:

@@ -7,13 +7,14 @@ from django.db import transaction
 from meshline.kernel import jobs
 from syncflows.engine import claims, records
 from syncflows.engine.batch import due_count
-from syncflows.engine.crosswalk import Lookups, Unresolved
+from syncflows.engine.crosswalk import Lookups, resolves
 from syncflows.engine.enums import RunStatus
 from syncflows.engine.models import Run
 from syncflows.enums import HoldReason
 from syncflows.governance import catalog
 
 WAITS_LOOKED_AT = 500
+_looked_at = [""]  # where this process's next round begins
 
 
 def sweep() -> dict[str, int]:
@@ -27,22 +28,22 @@ def sweep() -> dict[str, int]:
 
 
 def release_resolved() -> int:
-    """Wake runs whose awaited record exists by now: an alias was declared, or the record arrived while they were being parked."""
-    waits = list(
-        Run.objects.filter(status=RunStatus.HELD, hold_reason=HoldReason.DEPENDENCY).order_by("waits_for").values_list("waits_for", flat=True).distinct()[:WAITS_LOOKED_AT]
-    )
+    """Wake runs whose awaited record exists by now: an alias was declared, or the record arrived while they were being parked.
+
+    Looks at some names a round and at the following ones in the next, so that names nobody will ever answer to do not hide the others.
+    """
+    waits = _next_waits()
     if not waits:
         return 0
     lookups = Lookups(catalog.current())
-    ready = {wait for wait in waits if _resolves(lookups, wait)}
+    ready = {wait for wait in waits if resolves(lookups, wait)}
     with transaction.atomic():
         return records.release_waiting(ready) if ready else 0
 
 
-def _resolves(lookups: Lookups, wait: str) -> bool:
-    """Whether the record exists, and, for one that waited on a delivery, has been delivered somewhere."""
-    entity, system, value = wait.split(":", 2)
-    try:
-        return bool(lookups.lookup(system, entity, value))
-    except Unresolved:
-        return False
+def _next_waits() -> list[str]:
+    held = Run.objects.filter(status=RunStatus.HELD, hold_reason=HoldReason.DEPENDENCY)
+    rows = held.filter(waits_for__gt=_looked_at[0]).order_by("waits_for").values_list("waits_for", flat=True)
+    waits = list(rows.distinct()[:WAITS_LOOKED_AT])
+    _looked_at[0] = waits[-1] if len(waits) == WAITS_LOOKED_AT else ""
+    return waits
