@@ -98,28 +98,30 @@ def ratios_of(rounds: dict[int, Round]) -> list[Ratio]:
 
 def _round(latency: int, count: int, environment: dict[str, str], log: Path) -> Round:
     _say(f"ERP at {latency} ms, {count:,} events each")
-    with _erp(latency, environment, log) as erp:
+    with erp_at(latency, environment=environment, log=log) as erp:
         name = f"{latency}ms{secrets.token_hex(2)}"
-        script = _counted(erp, "script", f"s{name}", count, log)
-        floor = _counted(erp, "floor", f"f{name}", count, log)
-        single = _meshline(erp, f"m{name}", count, 1, log)
-        batch = _meshline(erp, f"b{name}", count, BATCH, log)
+        script = measure(erp, "script", f"s{name}", count, log)
+        floor = measure(erp, "floor", f"f{name}", count, log)
+        single = measure_meshline(erp, f"m{name}", count, 1, log)
+        batch = measure_meshline(erp, f"b{name}", count, BATCH, log)
     return Round(script, floor, single[0], batch[0], single[1], batch[1])
 
 
 @contextmanager
-def _erp(latency: int, environment: dict[str, str], log: Path) -> Iterator[dict[str, str]]:
+def erp_at(latency: int, *, environment: dict[str, str], log: Path) -> Iterator[dict[str, str]]:
+    """The environment of contenders, with an ERP of that latency (milliseconds) behind BENCH_ERP_URL."""
     with Child("bench.erp_stub", "--latency-ms", str(latency), environment=environment, log=log) as stub:
         yield {**environment, "BENCH_ERP_URL": stub.read()["url"]}
 
 
-def _counted(erp: dict[str, str], module: str, prefix: str, count: int, log: Path) -> Took:
+def measure(erp: dict[str, str], module: str, prefix: str, count: int, log: Path) -> Took:
+    """A contender that is one process. Raises BenchError when the ERP did not get each order once."""
     took = _part(module, prefix, count, environment=erp, log=log)
     _check_books(erp, module, prefix, count)
     return took
 
 
-def _meshline(erp: dict[str, str], prefix: str, count: int, batch: int, log: Path) -> tuple[Took, Took]:
+def measure_meshline(erp: dict[str, str], prefix: str, count: int, batch: int, log: Path) -> tuple[Took, Took]:
     """The door, then one worker that was warm before. Both start at the same time, and work one after the other."""
     started = Part("bench.contenders.worker", prefix, environment=erp, log=log)
     with (

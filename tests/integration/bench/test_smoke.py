@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -26,17 +25,15 @@ def environment(transactional_db: None) -> dict[str, str]:
 
 
 @pytest.mark.slow
-def test_run_measures_every_contender_and_writes_what_it_found(
-    environment: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    output = tmp_path / "engine.json"
-    ratios = engine.run(engine.Options({0: EVENTS}, rows=EVENTS), environment=environment, output=output)
-    written = json.loads(output.read_text())
-    assert [found["name"] for found in written["ratios"]] == [found.name for found in ratios]
-    assert {"script", "floor", "meshline"} <= set(written["figures"]["erp_0_ms"])
-    assert written["figures"]["ingest_file"]["events"] == EVENTS
-    assert len(written["machine"]["load_before"]) == 3
-    assert "CPU-s per 1,000" in capsys.readouterr().out
+def test_measure_carries_every_event_through_each_contender(environment: dict[str, str], tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with engine.erp_at(0, environment=environment, log=log) as erp:
+        script = engine.measure(erp, "script", "s", EVENTS, log)
+        floor = engine.measure(erp, "floor", "f", EVENTS, log)
+        door, worker = engine.measure_meshline(erp, "m", EVENTS, 1, log)
+    assert [took.events for took in (script, floor, door)] == [EVENTS] * 3
+    assert worker.events >= EVENTS
+    assert all(took.seconds > 0 for took in (script, floor, door, worker))
 
 
 def test_part_that_ends_early_is_an_error_with_its_last_words(environment: dict[str, str], tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import results
+from bench import engine, results
 from bench.contest import Took
 from bench.errors import BenchError
 from bench.results import Sense, ratio
@@ -55,3 +55,13 @@ def test_took_adds_the_parts_one_after_the_other() -> None:
 
 def test_took_does_not_invent_the_cost_of_a_database_elsewhere() -> None:
     assert Took(100, 1.0, 0.5, None).and_then(Took(100, 1.0, 0.5, 0.1)).figures()["postgres_cpu_s"] is None
+
+
+def test_ratios_of_compares_meshline_door_and_worker_together_with_each_other_contender() -> None:
+    fast, slow, cheap = Took(100, 1.0, 0.2, 0.0), Took(100, 4.0, 0.2, 0.0), Took(100, 2.0, 0.1, 0.0)
+    found = engine.ratios_of({20: engine.Round(slow, fast, cheap, cheap, cheap, cheap)})
+    assert [(ratio.name, ratio.value) for ratio in found] == [
+        ("events/s, meshline / script, ERP at 20 ms", 1.0),
+        ("events/s, meshline / floor, ERP at 20 ms", 0.25),
+        ("CPU, meshline / script, ERP at 20 ms", 1.0),
+    ]
