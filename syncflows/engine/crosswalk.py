@@ -62,7 +62,9 @@ class Lookups:
         found = self._found[place]
         if found is None:
             raise Unresolved(f"No {entity} answers to {value!r} of {system}", entity=entity, value=value, waits_for=waits_for(entity, system, value))
-        self.used.append({"entity": entity, "value": value, "key": found[0].key, "how": found[1]})
+        said = {"entity": entity, "value": value, "key": found[0].key, "how": found[1]}
+        if said not in self.used:
+            self.used.append(said)
         return found[0]
 
     def _find(self, place: tuple[str, str, str], value: str) -> tuple[CanonicalRecord, str] | None:
