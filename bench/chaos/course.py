@@ -14,6 +14,7 @@ import httpx
 
 from bench.chaos import evidence, traffic, verdict
 from bench.chaos.crew import Crew
+from bench.chaos.enums import Fault
 from bench.chaos.erp import sandbox
 from bench.chaos.storm import Storm
 from bench.contenders import product
@@ -53,9 +54,7 @@ def run(plan: Plan, *, environment: dict[str, str], folder: Path) -> dict[str, A
         finally:
             crew.stop()
         found = verdict.judge(sender.accepted, evidence.runs(), evidence.orders(url))
-        found.found[verdict.Fault.UNEXPLAINED] += [
-            f"a worker ended by itself with {code}" for code in crew.ended_by_themselves
-        ]
+        found.found[Fault.UNEXPLAINED] += [f"a worker ended by itself with {code}" for code in crew.ended_by_themselves]
     _tell_findings(found, folder / "workers.log")
     return {
         "events": len(sender.accepted), **found.counts(), "seconds": round(time.monotonic() - began, 1), "seed": plan.seed, "kills": crew.kills,

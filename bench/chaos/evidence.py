@@ -42,7 +42,7 @@ def _facts() -> dict[int, list[tuple[int, str]]]:
     for number, run, event, kind in (
         LineageFact.objects.order_by("id").values_list("id", "run_id", "event_id", "kind").iterator()
     ):
-        found[run if run else -event].append((number, kind))
+        found[run or -(event or 0)].append((number, kind))
     return found
 
 

@@ -18,7 +18,7 @@ def main() -> None:
     from syncflows.engine import batch, sweeping
 
     ended = threading.Event()
-    threading.Thread(target=lambda: (sys.stdin.read(), ended.set()), daemon=True).start()
+    threading.Thread(target=_end_with_input, args=(ended,), daemon=True).start()
     print(json.dumps({"ready": True}), flush=True)
     swept = 0.0
     while not ended.is_set():
@@ -27,6 +27,11 @@ def main() -> None:
             swept = time.monotonic()
         if not batch.work():
             ended.wait(IDLE_S)
+
+
+def _end_with_input(ended: threading.Event) -> None:
+    sys.stdin.read()
+    ended.set()
 
 
 if __name__ == "__main__":
