@@ -18,6 +18,8 @@ from syncflows.governance.models import Definition
 PEOPLE_LISTED = 200
 REASONS_LISTED = 60
 SHOWN = ("q", "class", "reason", "flow", "owner", "customer", "amount_min", "amount_max")
+# Asked for less often: behind "More" in the bar.
+BEHIND_MORE = ("customer", "amount_min", "amount_max")
 NOT_COUNTED = ("view", "queue", "sort", "cursor")
 
 
@@ -55,6 +57,8 @@ class TicketPageFilter(TicketFilter):
         widget=search("Id, key, words", size="16", **{"data-key": "f", "data-key-label": "Filter"}),
     )
 
+    behind_more = BEHIND_MORE
+
     class Meta:
         model = Ticket
         fields: list[str] = []
@@ -79,6 +83,11 @@ class TicketPageFilter(TicketFilter):
         return sum(
             bool(value) for name, value in (self.data or {}).items() if name in self.filters and name not in NOT_COUNTED
         )
+
+    @property
+    def more_active(self) -> bool:
+        """Whether a filter behind "More" is set, so that it must be in sight."""
+        return any((self.data or {}).get(name) for name in self.behind_more)
 
 
 # `class` is a keyword, so it cannot be an attribute's name.

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from exceptions import bulk_jobs, clock_words, listing, selectors
 from exceptions.enums import ON_APPROVALS, BulkAction, View
-from exceptions.filters import ordering_of
+from exceptions.filters import ordering_of, view_condition
 from exceptions.models import Ticket
 from exceptions.page_filters import TicketPageFilter, view_of
 from meshline.kernel import csvtext
@@ -45,9 +45,15 @@ def person_of(request: HttpRequest) -> User:
 
 
 def asked(request: HttpRequest, values: Any = None) -> dict[str, str]:
-    """The query with a view always said: one's own tickets, unless something else is asked for."""
+    """The query with a view always said: one's own tickets (all open ones for who has none), unless something else is asked for."""
     given = {name: str(value) for name, value in (request.GET if values is None else values).items()}
-    return {**given, "view": view_of(given, default=View.MINE.value)}
+    view = view_of(given, default="")
+    return {**given, "view": view or _own_view(request).value}
+
+
+def _own_view(request: HttpRequest) -> View:
+    mine = Ticket.objects.filter(view_condition(View.MINE, user=request.user))
+    return View.MINE if mine.exists() else View.OPEN
 
 
 def chosen(request: HttpRequest, query: dict[str, str]) -> tuple[TicketPageFilter, QuerySet[Ticket]]:
@@ -72,7 +78,7 @@ def queue(request: HttpRequest) -> HttpResponse:
         "page": found, "tickets": found.rows, "filterset": filterset, "summary": listing.summary(rows), "now": now, "view": query["view"],
         "heading": _heading(query, queues), "views": _views(request, query), "queues": _queues(query, queues), "sorts": _sorts(query),
         "row_query": urlencode({name: value for name, value in query.items() if value and name != "cursor"}), "buttons": _buttons(request),
-        "partial": is_partial(request), "live_url": request.get_full_path(),
+        "partial": is_partial(request), "live_url": f"{request.path}?{urlencode(query)}",
     }  # fmt: skip
     return page(request, "exceptions/ticket_list.html", context, partial="queue-live")
 

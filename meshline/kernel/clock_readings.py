@@ -13,7 +13,7 @@ WARN_FROM_SHARE = 0.75
 @dataclass(frozen=True)
 class ClockReading:
     state: ClockState
-    used_share: float  # 0 to 1, for the bar
+    used_share: float  # 0 to 1; the bar shows the rest
     words: str
     left_s: int  # negative once breached
 

@@ -20,11 +20,12 @@ from meshline.kernel import formatting
 from meshline.kernel.clock_readings import ClockReading
 from meshline.kernel.icons import ICONS
 from meshline.kernel.tones import tone_for
-from meshline.kernel.ui_enums import Tone
+from meshline.kernel.ui_enums import ClockState, Tone
 
 register = template.Library()
 
 CLOCK_BAR_WIDTH = 42
+CLOCK_BAR_LEAST = 2
 NOTHING = format_html('<span class="nothing" title="none">{}</span>', formatting.NOTHING)
 # Inputs that cannot show what they are for: their label stays in sight in a filter bar too.
 UNNAMED_INPUTS = ("date", "datetime-local", "time")
@@ -99,19 +100,25 @@ def duration(value: timedelta | float | None) -> SafeString:
 
 @register.simple_tag
 def clock(reading: ClockReading | None, why: str = "") -> SafeString:
-    """An SLA clock: bar and words. `why` says which clock it is, on hover."""
+    """An SLA clock: a bar of the time that is left (full in its colour once it has ended) and words. `why` says which clock it is, on hover."""
     if reading is None:
         return NOTHING
     bar = format_html(
         '<svg class="clock-bar" viewBox="0 0 {w} 4" aria-hidden="true"><rect class="clock-track" width="{w}" height="4" rx="2"/>'
-        '<rect class="clock-used" width="{used}" height="4" rx="2"/></svg>',
+        '<rect class="clock-left" width="{left}" height="4" rx="2"/></svg>',
         w=CLOCK_BAR_WIDTH,
-        used=round(CLOCK_BAR_WIDTH * reading.used_share, 1),
+        left=_bar_left(reading),
     )
     title = format_html(' title="{}"', why) if why else ""
     return format_html(
         '<span class="clock clock-{}"{}>{}<span>{}</span></span>', reading.state.value, title, bar, reading.words
     )
+
+
+def _bar_left(reading: ClockReading) -> float:
+    """Never so short that it cannot be seen."""
+    share = 1.0 if reading.state in (ClockState.BREACHED, ClockState.MET) else 1 - reading.used_share
+    return round(max(CLOCK_BAR_LEAST, CLOCK_BAR_WIDTH * share), 1)
 
 
 @register.simple_tag

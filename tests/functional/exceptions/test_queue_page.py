@@ -41,7 +41,7 @@ def test_queue_sends_a_stranger_to_the_log_in(client: Client) -> None:
 
 @pytest.mark.parametrize("make_person", [people.alice, people.bob, people.charlie])
 def test_queue_is_shown_to_every_role_and_says_what_is_missing(client_of, make_person) -> None:
-    page = client_of(make_person()).get("/queue/").content.decode()
+    page = client_of(make_person()).get("/queue/?view=mine").content.decode()
     assert "Nothing waits for you" in page
 
 
@@ -58,6 +58,20 @@ def test_queue_shows_mine_first_and_all_where_a_filter_is_given(client_of) -> No
     assert shown(client.get("/queue/").content.decode()) == [mine.public_id]
     assert set(shown(client.get("/queue/?class=data_quality").content.decode())) == {mine.public_id, other.public_id}
     assert shown(client.get("/queue/?class=policy").content.decode()) == []
+
+
+def test_queue_shows_all_open_ones_to_who_has_none(client_of) -> None:
+    alice, bob, mine, other = people.alice(), people.bob(), make.ticket(), make.ticket()
+    tickets.assign(mine, to=alice, by=alice)
+    page = client_of(bob).get("/queue/").content.decode()
+    assert set(shown(page)) == {mine.public_id, other.public_id}
+    assert 'hx-get="/queue/?view=open"' in page, "a poll keeps the view, whatever becomes one's own meanwhile"
+
+
+def test_queue_shows_the_rare_filters_where_one_is_set(client_of) -> None:
+    client = client_of(people.alice())
+    assert 'class="filter-more"' in client.get("/queue/?view=open").content.decode()
+    assert 'class="filter-more is-open"' in client.get("/queue/?view=open&amount_min=5").content.decode()
 
 
 def test_queue_says_what_the_list_comes_to(client_of) -> None:

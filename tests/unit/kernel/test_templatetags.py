@@ -105,7 +105,7 @@ def test_when_is_relative_by_default():
 def test_clock_says_its_state_in_words_and_draws_the_share():
     html = draw("{% clock c %}", c=read_clock(target_s=100, used_s=50))
     assert 'class="clock clock-ok"' in html
-    assert '<rect class="clock-used" width="21.0"' in html
+    assert '<rect class="clock-left" width="21.0"' in html
 
 
 class OrderForm(forms.Form):

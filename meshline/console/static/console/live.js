@@ -48,6 +48,7 @@ document.addEventListener("htmx:beforeSwap", (event) => {
     checked: [...root.querySelectorAll("input[data-select]:checked")].map((box) => box.value),
     row: row?.dataset.row,
     current: root.querySelector("tr.is-current")?.dataset.row,
+    opened: [...root.querySelectorAll('[data-toggle][aria-expanded="true"]')].map((button) => button.dataset.toggle),
     focus: root.contains(document.activeElement) ? document.activeElement.id : "",
     scroll: [...root.querySelectorAll(".table-scroll")].map((box) => box.scrollTop),
     y: scrollY,
@@ -56,13 +57,17 @@ document.addEventListener("htmx:beforeSwap", (event) => {
 
 document.addEventListener("htmx:afterSettle", (event) => {
   if (!kept) return;
-  const { everything, checked, row, current, focus, scroll, y } = kept;
+  const { everything, checked, row, current, opened, focus, scroll, y } = kept;
   kept = null;
   const root = (event.detail.target.id && document.getElementById(event.detail.target.id)) || event.detail.elt;
   const wanted = new Set(checked);
   root.querySelectorAll("input[data-select]").forEach((box) => (box.checked = wanted.has(box.value)));
   const matching = root.querySelector("[data-all-matching]");
   if (matching && everything) matching.value = everything;
+  opened.forEach((id) => {
+    document.getElementById(id)?.classList.add("is-open");
+    root.querySelector(`[data-toggle="${CSS.escape(id)}"]`)?.setAttribute("aria-expanded", "true");
+  });
   if (current) root.querySelector(`tr[data-row="${CSS.escape(current)}"]`)?.classList.add("is-current");
   root.querySelectorAll(".table-scroll").forEach((box, index) => (box.scrollTop = scroll[index] ?? 0));
   const target = (focus && document.getElementById(focus)) || (row && root.querySelector(`tr[data-row="${CSS.escape(row)}"]`));
