@@ -17,7 +17,7 @@ from typing import Any
 import cel
 
 from meshline.kernel.errors import Invalid, MeshlineError
-from meshline.kernel.money import decimal, places, text
+from meshline.kernel.money import Money, decimal, places, text
 
 # Operators and macros of the language itself, as Program.references() names them.
 LANGUAGE = frozenset(
@@ -190,6 +190,14 @@ def _rounded(value: Any, digits: int = 2) -> Decimal:
     return decimal(value).quantize(Decimal(1).scaleb(-digits), rounding=ROUND_HALF_UP)
 
 
+def _spoken(value: Any, currency: str) -> str:
+    return str(Money(decimal(value), currency))
+
+
+def _percent(value: Any) -> str:
+    return f"{text(_rounded(value, 2).normalize() + 0)} %"
+
+
 def _total(values: list[Any]) -> Decimal:
     return sum((decimal(value) for value in values), Decimal(0))
 
@@ -216,6 +224,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "total": _total,
     "pct_below": _percent_below,
     "minor_places": lambda currency: places(currency),
+    "spoken": _spoken,
+    "percent": _percent,
     "money": lambda value, currency: _rounded(value, places(currency)),
     "date": _date,
     "trim": lambda value: str(value).strip(),

@@ -98,7 +98,12 @@ def resolves(lookups: Lookups, wait: str) -> bool:
     try:
         return bool(lookups.delivered(system, entity, value, target) if target else lookups.lookup(system, entity, value))
     except Unresolved:
-        return False
+        return not target and _known_in_other_case(entity, value)
+
+
+def _known_in_other_case(entity: str, name: str) -> bool:
+    """Own keys count as they are written, what is awaited is folded: whether some key of the entity folds to it. Only the sweeper asks."""
+    return CanonicalRecord.objects.filter(object=entity, key__iexact=name).exists()
 
 
 def learn(*, entity: str, key: str, names: Iterable[tuple[str, str]], by: str) -> None:

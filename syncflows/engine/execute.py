@@ -21,7 +21,7 @@ from syncflows.engine.adoption import is_update, spec_of
 from syncflows.engine.calls import Wave
 from syncflows.engine.carry import Carry, Rest
 from syncflows.engine.crosswalk import Unresolved
-from syncflows.engine.enums import Action, AttemptStatus, RunStatus, StepStatus
+from syncflows.engine.enums import Action, AttemptStatus, FactKind, RunStatus, StepStatus
 from syncflows.engine.models import Step, WriteAttempt
 from syncflows.enums import ExceptionClass
 from syncflows.governance.catalog import Catalog, Versioned
@@ -61,7 +61,7 @@ def next_job(carry: Carry, *, catalog: Catalog, board: health.Board) -> Job | No
     """The next call of a run; None when it is complete or came to rest. Pure but for building the connector."""
     step = next((step for step in carry.steps if step.status != StepStatus.DONE), None)
     if step is None:
-        carry.rest = Rest(RunStatus.COMPLETED, _completed(carry))
+        carry.rest = _ended(carry)
         return None
     closed_until = board.closed_until(step.system)
     if closed_until is not None:
@@ -204,6 +204,17 @@ def note_health(board: health.Board, results: Sequence[Result]) -> None:
 
 def _definition_error(error: MeshlineError) -> MeshlineError:
     return error if isinstance(error, Misconfigured) else Misconfigured(error.message, code=error.code)
+
+
+def _ended(carry: Carry) -> Rest:
+    """Completed; or, where every step was found done by earlier runs, ignored: the event changed nothing, and is not another order delivered."""
+    if carry.steps and not any(step.owns_write for step in carry.steps):
+        done = ", ".join(f"{step.name} {step.external_id}".strip() for step in carry.steps)
+        carry.run.outcome = next((step.external_id for step in carry.steps if step.external_id), "")[:200]
+        reason = f"Nothing changed: {done} was done before, with the same content"
+        carry.say(FactKind.IGNORED, reason)
+        return Rest(RunStatus.IGNORED, reason)
+    return Rest(RunStatus.COMPLETED, _completed(carry))
 
 
 def _completed(carry: Carry) -> str:

@@ -20,9 +20,12 @@ ATTEMPT_FIELDS = ["status", "sent_at", "answered_at", "error_code", "error", "de
 
 
 def intend(jobs: Sequence[Job]) -> None:
-    """Commit that these writes will be tried. An attempt of before that was intended and never sent is closed as such."""
+    """Commit that these writes will be tried. Earlier attempts are closed: one that was never sent as such, one that was sent by a worker that
+    died unanswered as unknown; it is sent again only where the far side recognises its key."""
     sends = [job for job in jobs if job.action == Action.SEND]
-    WriteAttempt.objects.filter(step__in=[job.step.pk for job in sends], status=AttemptStatus.INTENDED).update(status=AttemptStatus.NOT_SENT)
+    earlier = WriteAttempt.objects.filter(step__in=[job.step.pk for job in sends])
+    earlier.filter(status=AttemptStatus.SENT).update(status=AttemptStatus.UNKNOWN, error="not answered; sent again under the same key")
+    earlier.filter(status=AttemptStatus.INTENDED).update(status=AttemptStatus.NOT_SENT)
     for job in sends:
         job.step.status = StepStatus.INTENDED
     WriteAttempt.objects.bulk_create([job.attempt for job in sends])
@@ -41,6 +44,7 @@ def sent(jobs: Sequence[Job]) -> None:
         job.carry.say(FactKind.SENT, said, reference=job.step.reference, idempotency_key=key_to_send(job.carry, job.step), attempt=job.attempt.number)
     WriteAttempt.objects.filter(pk__in=[job.attempt.pk for job in sends]).update(status=AttemptStatus.SENT, sent_at=now)
     Step.objects.filter(pk__in=[job.step.pk for job in sends]).update(status=StepStatus.SENT)
+    resting.tell([job.carry for job in sends])
 
 
 def answered(results: Sequence[Result]) -> None:

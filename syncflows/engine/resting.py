@@ -30,12 +30,17 @@ def apply(carries: Sequence[Carry]) -> None:
     resting = [carry for carry in carries if carry.rest]
     for carry in resting:
         _set(carry)
-    lineage.write([fact for carry in carries for fact in carry.facts], [key for carry in carries for key in carry.keys])
+    tell(carries)
     statuses = {carry.run.pk: carry.rest.status for carry in resting if carry.rest}
     transitions.move_each([carry.run for carry in resting], machine=RUN, to=lambda run: statuses[run.pk], fields=RESTED)
     hooks.failed([carry.rest.failure for carry in resting if carry.rest and carry.rest.failure])
     for status in (RunStatus.COMPLETED, RunStatus.IGNORED, RunStatus.SUPERSEDED):
         hooks.runs_ended([pk for pk, found in statuses.items() if found == status], why=status.value, by=ENGINE)
+
+
+def tell(carries: Sequence[Carry]) -> None:
+    """Write the facts and trace keys that the carries have gathered."""
+    lineage.write([fact for carry in carries for fact in carry.facts], [key for carry in carries for key in carry.keys])
     for carry in carries:
         carry.facts.clear()
         carry.keys.clear()

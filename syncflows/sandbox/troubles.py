@@ -80,6 +80,12 @@ def erp_unavailable(traffic: "Traffic") -> str:
     return f"the ERP answers 503 for a while; {traffic.sell(discount=0)['name']} is won"
 
 
+def erp_credential_expired(traffic: "Traffic") -> str:
+    """The next calls are refused for their credential: the system is down until it is renewed, here by itself after a few."""
+    _switch_on(traffic, {**ERP_ORDERS, "kind": FaultKind.EXPIRE_CREDENTIAL, "count": 3})
+    return f"the ERP refuses our credential for a while; {traffic.sell(discount=0)['name']} is won"
+
+
 def erp_hangs_after_commit(traffic: "Traffic") -> str:
     fault = {**ERP_ORDERS, "kind": FaultKind.TIMEOUT_AFTER_COMMIT, "count": 2, "params": {"hang_s": 12}}
     _switch_on(traffic, fault)
@@ -125,7 +131,7 @@ TROUBLES: dict[str, Callable[["Traffic"], str]] = {
     action.__name__: action
     for action in (
         deep_discount, price_above_list, unknown_product, misspelt_account, malformed_webhook,
-        duplicate_webhook, renamed_field, wrong_signature, erp_unavailable, erp_hangs_after_commit,
+        duplicate_webhook, renamed_field, wrong_signature, erp_unavailable, erp_hangs_after_commit, erp_credential_expired,
         hand_edited_order,
     )
 }  # fmt: skip

@@ -124,9 +124,10 @@ def test_same_content_again_is_adopted(erp: str, customer_id: str) -> None:
     deals.carry(until=RunStatus.COMPLETED, run=deals.run_of(first))
     [second] = deals.send(1, customer_id=customer_id, changed="2026-01-02")
 
-    run = deals.carry(until=RunStatus.COMPLETED, run=deals.run_of(second))
+    run = deals.carry(until=RunStatus.IGNORED, run=deals.run_of(second))
 
     assert len(deals.orders(erp)) == 1
+    assert "Nothing changed" in run.status_reason
     assert run.outcome == "SO-000001"
     assert FactKind.ADOPTED in kinds(run)
     assert not WriteAttempt.objects.filter(step__run=run).exists()

@@ -52,7 +52,7 @@ def test_first_burst_has_every_trouble(
     assert set(TROUBLES) <= set(traffic.done)
     assert sum(traffic.done.values()) == BURST_CHANGES
     kinds = {fault["kind"] for fault in control.get("/faults").json()["items"]}
-    assert kinds == {"status", "timeout_after_commit"}
+    assert kinds == {"status", "timeout_after_commit", "expire_credential"}
     assert len(receiver.wait_for(20)) >= 20
 
 
