@@ -11,13 +11,13 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
-from functools import lru_cache
+from functools import lru_cache, reduce
 from typing import Any
 
 import cel
 
 from meshline.kernel.errors import Invalid, MeshlineError
-from meshline.kernel.money import Money, decimal, places, text
+from meshline.kernel.money import EXACT, Money, decimal, places, shortest, text
 
 # Operators and macros of the language itself, as Program.references() names them.
 LANGUAGE = frozenset(
@@ -162,13 +162,16 @@ def _percent_below(asked: Any, list_price: Any) -> Decimal:
     base = decimal(list_price)
     if base == 0:
         raise EvaluationFailed("the list price is 0, so no percentage of it can be taken")
-    return ((base - decimal(asked)) * 100 / base).quantize(Decimal("0.0001"), rounding=ROUND_HALF_EVEN)
+    below = EXACT.multiply(EXACT.subtract(base, decimal(asked)), Decimal(100))
+    return EXACT.divide(below, base).quantize(Decimal("0.0001"), rounding=ROUND_HALF_EVEN, context=EXACT)
 
 
 def _divide(left: Any, right: Any, digits: int = 6) -> Decimal:
     if decimal(right) == 0:
         raise EvaluationFailed("division by zero")
-    return (decimal(left) / decimal(right)).quantize(Decimal(1).scaleb(-digits), rounding=ROUND_HALF_EVEN)
+    return EXACT.divide(decimal(left), decimal(right)).quantize(
+        Decimal(1).scaleb(-digits), rounding=ROUND_HALF_EVEN, context=EXACT
+    )
 
 
 def _date(value: Any, formats: list[str] | None = None) -> str:
@@ -187,7 +190,7 @@ def _date(value: Any, formats: list[str] | None = None) -> str:
 
 
 def _rounded(value: Any, digits: int = 2) -> Decimal:
-    return decimal(value).quantize(Decimal(1).scaleb(-digits), rounding=ROUND_HALF_UP)
+    return decimal(value).quantize(Decimal(1).scaleb(-digits), rounding=ROUND_HALF_UP, context=EXACT)
 
 
 def _spoken(value: Any, currency: str) -> str:
@@ -195,11 +198,11 @@ def _spoken(value: Any, currency: str) -> str:
 
 
 def _percent(value: Any) -> str:
-    return f"{text(_rounded(value, 2).normalize() + 0)} %"
+    return f"{shortest(_rounded(value, 2))} %"
 
 
 def _total(values: list[Any]) -> Decimal:
-    return sum((decimal(value) for value in values), Decimal(0))
+    return reduce(EXACT.add, (decimal(value) for value in values), Decimal(0))
 
 
 def _default(mapping: Any, key: str, fallback: Any) -> Any:
@@ -209,12 +212,12 @@ def _default(mapping: Any, key: str, fallback: Any) -> Any:
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "dec": lambda value: decimal(value),
-    "add": lambda left, right: decimal(left) + decimal(right),
-    "sub": lambda left, right: decimal(left) - decimal(right),
-    "mul": lambda left, right: decimal(left) * decimal(right),
+    "add": lambda left, right: EXACT.add(decimal(left), decimal(right)),
+    "sub": lambda left, right: EXACT.subtract(decimal(left), decimal(right)),
+    "mul": lambda left, right: EXACT.multiply(decimal(left), decimal(right)),
     "div": _divide,
-    "neg": lambda value: -decimal(value),
-    "absolute": lambda value: abs(decimal(value)),
+    "neg": lambda value: EXACT.minus(decimal(value)),
+    "absolute": lambda value: EXACT.abs(decimal(value)),
     "gt": lambda left, right: decimal(left) > decimal(right),
     "ge": lambda left, right: decimal(left) >= decimal(right),
     "lt": lambda left, right: decimal(left) < decimal(right),

@@ -28,7 +28,9 @@ def parse(text: str | bytes) -> Any:
     except UnicodeDecodeError as error:
         raise BadJSON(f"The body is not UTF-8: byte {error.start} cannot be read. Send JSON as UTF-8.") from error
     except json.JSONDecodeError as error:
-        raise BadJSON(f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}.") from error
+        raise BadJSON(
+            f"The body is not JSON: {error.msg.removesuffix(' at')} at line {error.lineno}, column {error.colno}."
+        ) from error
     except RecursionError as error:
         raise BadJSON(f"The JSON is nested deeper than {DEPTH_LIMIT} levels.") from error
     except ValueError as error:  # Python refuses to read whole numbers of more than 4,300 digits

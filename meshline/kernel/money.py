@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 from typing import Any
 
 from meshline.kernel.errors import Invalid
@@ -13,6 +13,8 @@ WHOLE = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
 THOUSANDTHS = "BHD IQD JOD KWD LYD OMR TND"
 PLACES = {**dict.fromkeys(WHOLE.split(), 0), **dict.fromkeys(THOUSANDTHS.split(), 3)}
 LIMIT = Decimal(10) ** 24
+# Python's own context rounds at 28 digits; the largest amount here has 36, and the product of two 72.
+EXACT = Context(prec=80)
 
 
 class BadAmount(Invalid):
@@ -34,16 +36,17 @@ class Money:
 
     def __add__(self, other: Money) -> Money:
         self._same(other)
-        return Money(self.amount + other.amount, self.currency)
+        return Money(EXACT.add(self.amount, other.amount), self.currency)
 
     def __sub__(self, other: Money) -> Money:
         self._same(other)
-        return Money(self.amount - other.amount, self.currency)
+        return Money(EXACT.subtract(self.amount, other.amount), self.currency)
 
     def rounded(self) -> Money:
         """To the currency's minor unit, half to even."""
         return Money(
-            self.amount.quantize(Decimal(1).scaleb(-places(self.currency)), rounding=ROUND_HALF_EVEN), self.currency
+            self.amount.quantize(Decimal(1).scaleb(-places(self.currency)), rounding=ROUND_HALF_EVEN, context=EXACT),
+            self.currency,
         )
 
     def _same(self, other: Money) -> None:
@@ -81,6 +84,13 @@ def decimal(value: Any) -> Decimal:
     if not found.is_finite() or abs(found) >= LIMIT or exponent(found) < -12:
         raise BadAmount(f"{str(value)[:60]!r} is not an amount that can be booked.")
     return found
+
+
+def shortest(value: Decimal) -> str:
+    """The numeral without trailing zeros: equal amounts have equal texts."""
+    found = text(value)
+    found = found.rstrip("0").rstrip(".") if "." in found else found
+    return "0" if found == "-0" else found
 
 
 def text(value: Decimal) -> str:

@@ -83,10 +83,16 @@ def violations(contract: Versioned, payload: Mapping[str, Any]) -> list[Violatio
     """Where the payload breaks the contract's schema; empty when it holds. At most 20 are listed."""
     found = []
     for error in _validator(contract.fingerprint, _Schema(contract.spec.schema_)).iter_errors(payload):
-        found.append(Violation("/".join(("", *map(str, error.instance_path))), error.message))
+        found.append(Violation("/".join(("", *map(str, error.instance_path))), _violation_words(error)))
         if len(found) == SHOWN_VIOLATIONS:
             break
     return found
+
+
+def _violation_words(error: jsonschema_rs.ValidationError) -> str:
+    """What is wrong, for people: a field that is not there is missing, whatever the schema calls it."""
+    kind = error.kind
+    return f"{kind.property} is missing" if isinstance(kind, jsonschema_rs.ValidationErrorKind.Required) else error.message
 
 
 def moment(text: str) -> dt.datetime | None:
@@ -136,8 +142,7 @@ def _replace(holder: Any, path: list[str], rule: Read) -> None:
 def _value(value: Any, rule: Read) -> Any:
     match rule.type:
         case "decimal":
-            exact = money.decimal(value)
-            return money.text(exact.normalize() + 0 if exact else exact * 0)
+            return money.shortest(money.decimal(value))
         case "integer":
             return _integer(value)
         case "date":
