@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django import forms
@@ -40,7 +40,7 @@ class Act:
 
 @dataclass(frozen=True)
 class Button:
-    """`against` why it may not be pressed; empty where it may. `posts`: one click does it, without a form."""
+    """`against` why it may not be pressed; empty where it may. `posts`: one click does it, without a form. `rare`: behind "More"."""
 
     label: str
     url: str
@@ -48,6 +48,7 @@ class Button:
     against: str = ""
     posts: bool = False
     primary: bool = False
+    rare: bool = False
 
 
 def _no_form(data: Any, ticket: Ticket, steps: list[Step], me: User) -> forms.Form:
@@ -92,6 +93,14 @@ BY_CLASS = {
     ExceptionClass.SILENCE: ("assign", "wait", "resolve"),
 }
 OTHERWISE = ("replay", FIX, "assign", "wait", "resolve")
+# Behind "More": what is seldom right for any class, and what is seldom right for this one.
+RARE = {"wait"}
+RARE_FOR = {
+    ExceptionClass.POLICY: {"replay", "resolve"},
+    ExceptionClass.DATA_QUALITY: {"replay"},
+    ExceptionClass.DUPLICATE: {"replay", FIX},
+    ExceptionClass.DRIFT: {"replay"},
+}
 
 
 def get(name: str) -> Act:
@@ -105,12 +114,21 @@ def buttons(ticket: Ticket, asked: list[Approval], *, user: User) -> list[Button
     """In order; the first that may be pressed is the primary one."""
     if ticket.status == TicketStatus.RESOLVED:
         return [_button("reopen", ticket, user)]
-    take = ["take"] if ticket.status != TicketStatus.ACKNOWLEDGED else []
-    names = [*BY_CLASS.get(ExceptionClass(ticket.exception_class), OTHERWISE), *take]
-    found = [_named(name, ticket, asked, user) for name in names]
-    shown = [button for button in found if button is not None]
+    klass = ExceptionClass(ticket.exception_class)
+    rare = RARE | RARE_FOR.get(klass, set())
+    names = [*BY_CLASS.get(klass, OTHERWISE), *_take(ticket, user)]
+    named = [(name, _named(name, ticket, asked, user)) for name in names]
+    shown = [replace(button, rare=name in rare) for name, button in named if button is not None]
     first = next((place for place, button in enumerate(shown) if not button.against), -1)
-    return [Button(**{**vars(button), "primary": place == first}) for place, button in enumerate(shown)]
+    return [
+        replace(button, primary=place == first, rare=button.rare and place != first)
+        for place, button in enumerate(shown)
+    ]
+
+
+def _take(ticket: Ticket, user: User) -> list[str]:
+    """Not of what is in work, nor of what is one's own."""
+    return [] if ticket.status == TicketStatus.ACKNOWLEDGED or ticket.owner_id == user.pk else ["take"]
 
 
 def _named(name: str, ticket: Ticket, asked: list[Approval], user: User) -> Button | None:

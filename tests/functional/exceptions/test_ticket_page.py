@@ -168,6 +168,18 @@ def test_assign_takes_people_teams_and_the_pool(client_of) -> None:
     assert client.post(path, {"to": "user:usr_nobody"}).status_code == 422
 
 
+def test_take_is_offered_to_everybody_but_the_owner(client_of) -> None:
+    alice, bob, ticket = people.alice(), people.bob(), make.ticket()
+    tickets.assign(ticket, to=alice, by=alice)
+    assert "Take it" not in page_of(client_of(alice), ticket)
+    assert "Take it" in page_of(client_of(bob), ticket)
+
+
+def test_rare_acts_are_behind_more(client_of) -> None:
+    page = page_of(client_of(people.alice()), make.ticket())
+    assert page.index("Fix and replay") < page.index("acts-more") < page.index("Let it wait")
+
+
 def test_take_wait_resolve_and_reopen(client_of) -> None:
     alice, ticket = people.alice(), make.ticket()
     client = client_of(alice)
