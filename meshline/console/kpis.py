@@ -18,7 +18,7 @@ from exceptions.filters import blocking, live, overdue
 from exceptions.models import Approval, Ticket
 from meshline.console import addresses
 from reconciliation.models import ReconciliationRun
-from syncflows.engine.enums import FactKind
+from syncflows.engine.enums import FactKind, RunStatus
 from syncflows.engine.models import LineageFact, Run
 from syncflows.enums import ExceptionClass
 
@@ -28,6 +28,7 @@ IMPORTANT = (
     FactKind.REPLAYED, FactKind.RELEASED, FactKind.CANCELLED, FactKind.SUPERSEDED,
 )  # fmt: skip
 FACTS_SHOWN = 12
+OF_RUNS = ("public_id", "flow", "status", "canonical_key", "customer", "outcome", "amount", "currency")
 # The newest facts that are looked through, so that the overview costs the same at any age.
 FACTS_SEARCHED = 5_000
 
@@ -56,6 +57,8 @@ class Latest:
     title: str
     note: str
     url: str
+    amount: Decimal | None = None
+    currency: str = ""
 
 
 def backlog() -> list[Backlog]:
@@ -102,16 +105,34 @@ def latest() -> list[Latest]:
     newest = LineageFact.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
     rows = LineageFact.objects.filter(pk__gt=newest - FACTS_SEARCHED, kind__in=IMPORTANT)
     facts = list(rows.defer("detail").order_by("-pk")[:FACTS_SHOWN])
-    runs = Run.objects.select_related("event").filter(pk__in={fact.run_id for fact in facts if fact.run_id})
-    by_id = {run.pk: run for run in runs.only("public_id", "flow", "canonical_key", "customer", "event__public_id")}
+    runs = Run.objects.filter(pk__in={fact.run_id for fact in facts if fact.run_id})
+    by_id = {run.pk: run for run in runs.only(*OF_RUNS)}
     return [_latest(fact, by_id.get(fact.run_id or 0)) for fact in facts]
 
 
 def _latest(fact: LineageFact, run: Run | None) -> Latest:
     if run is None:
         return Latest(fact, fact.summary, FactKind(fact.kind).label, "")
-    note = " · ".join(part for part in (run.canonical_key, run.customer, run.flow) if part)
-    return Latest(fact, fact.summary, note, f"{addresses.of('trace')}{run.public_id}/#fact-{fact.pk}")
+    note = " · ".join(part for part in (str(FactKind(fact.kind).label), _said(fact, run), run.flow) if part)
+    return Latest(
+        fact,
+        _record_words(run),
+        note,
+        f"{addresses.of('trace')}{run.public_id}/#fact-{fact.pk}",
+        run.amount,
+        run.currency,
+    )
+
+
+def _record_words(run: Run) -> str:
+    """`SO-000037 for Tamarind Beverages`: as the far side numbers it once it is there, before that by our key."""
+    name = run.outcome if run.outcome and run.status == RunStatus.COMPLETED else run.canonical_key
+    return f"{name or run.public_id} for {run.customer}" if run.customer else name or run.public_id
+
+
+def _said(fact: LineageFact, run: Run) -> str:
+    """What the fact adds to its kind; a completion only repeats the number."""
+    return run.canonical_key if fact.kind == FactKind.COMPLETED else fact.summary
 
 
 def _empty_backlog(klass: str) -> Backlog:

@@ -30,13 +30,13 @@ def now() -> dict[str, Any]:
     found = catalog.current()
     names, day, week = flow_names(found), figures.since(figures.DAY), figures.since(figures.WEEK)
     waiting, late = kpis.approvals_waiting()
-    backlog = kpis.backlog()
+    backlog, at_risk = kpis.backlog(), kpis.at_risk()
     return {
         "has_flows": bool(names), "today": figures.delivered(day, flows=order_flows(found)), "week": figures.delivered(week, flows=order_flows(found)),
         "unfinished": figures.unfinished(), "backlog": backlog, "open_tickets": sum(item.count for item in backlog),
         "overdue": sum(item.overdue for item in backlog), "queue_url": addresses.of("queue", view="open"),
-        "overdue_url": addresses.of("queue", view="open", overdue="true"), "at_risk": kpis.at_risk(), "approvals": waiting, "approvals_late": late,
+        "overdue_url": addresses.of("queue", view="open", overdue="true"), "at_risk": at_risk, "at_risk_count": sum(number for _, _, number, _ in at_risk), "approvals": waiting, "approvals_late": late,
         "approvals_url": addresses.of("approvals", view="open"), "systems": list(System.objects.order_by("title")),
-        "latencies": figures.latencies(day), "autonomy": figures.autonomy(week), "reconciliations": kpis.last_reconciliations(names),
+        "latencies": figures.latencies(day), "imported_why": figures.IMPORTED_WHY, "autonomy": figures.autonomy(week), "reconciliations": kpis.last_reconciliations(names),
         "gaps": len(gaps.find(names)), "latest": kpis.latest(), "flow_count": len(names),
     }  # fmt: skip

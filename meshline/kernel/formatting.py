@@ -35,8 +35,10 @@ def amount_text(value: object, currency: str = "") -> str:
 
 
 def duration_text(seconds: float) -> str:
-    """Two units at most: '41 min', '1 h 12 min', '3 d 4 h'. The sign is dropped."""
+    """Two units at most: '41 min', '1 h 12 min', '3 d 4 h', and 'under 1 s' of a part of a second. The sign is dropped."""
     whole = int(abs(seconds))
+    if 0 < abs(seconds) < 1:
+        return "under 1 s"
     if whole < MINUTE_S:
         return f"{whole} s"
     if whole < HOUR_S:

@@ -20,7 +20,12 @@ from syncflows.engine.models import CanonicalRecord, Run
 
 DAY, WEEK = timedelta(days=1), timedelta(days=7)
 UNFINISHED = (RunStatus.PENDING, RunStatus.RUNNING, RunStatus.RETRYING, *PARKED)
-JUDGED = (RunStatus.COMPLETED, RunStatus.CANCELLED, *PARKED)
+# What came to an end, and what of it came to a good one. What waits for a person has not ended, so it is not a failure.
+GOOD = (RunStatus.COMPLETED, RunStatus.IGNORED, RunStatus.SUPERSEDED)
+JUDGED = (*GOOD, RunStatus.CANCELLED, RunStatus.FAILED, RunStatus.ERRORED)
+# Events received so long after they occurred are imported history: how long they lay elsewhere is no latency of ours.
+HISTORY_AFTER = timedelta(hours=24)
+IMPORTED_WHY = "Events that were received more than 24 hours after they occurred, such as an imported history. How long they lay elsewhere says nothing about these flows."
 
 
 class Percentile(Aggregate):
@@ -31,7 +36,7 @@ class Percentile(Aggregate):
 
     def __init__(self, share: float, expression: models.Expression, **extra: Any) -> None:
         super().__init__(expression, **extra)
-        self.extra["template"] = f"percentile_cont({float(share)}) WITHIN GROUP (ORDER BY %(expressions)s)"
+        self.template = f"percentile_cont({float(share)}) WITHIN GROUP (ORDER BY %(expressions)s)"
 
 
 @dataclass(frozen=True)
@@ -47,13 +52,17 @@ class StatusCount:
 
 @dataclass(frozen=True)
 class Latency:
-    """`p50`, `p95`: outcome confirmed minus event occurred. `since_arrival`: p50 of outcome confirmed minus event received."""
+    """`p50`, `p95`: outcome confirmed minus event occurred. `since_arrival`: p50 of outcome confirmed minus event received.
+
+    `count` runs measured (None of the spans where it is 0), `imported` runs left out as history. `url` opens those measured.
+    """
 
     flow: str
     count: int
-    p50: timedelta
-    p95: timedelta
-    since_arrival: timedelta
+    imported: int
+    p50: timedelta | None
+    p95: timedelta | None
+    since_arrival: timedelta | None
     url: str
 
 
@@ -101,25 +110,33 @@ def created_by_flow(after: datetime, *, flow: str = "") -> dict[str, list[Status
 
 
 def success_rate(counts: Collection[StatusCount]) -> float | None:
-    """Completed / (completed, parked or closed without outcome). None while nothing was judged."""
+    """(Completed, ignored or superseded) / (those, failed, errored or closed without outcome). None while nothing was judged."""
     judged = sum(item.count for item in counts if item.status in JUDGED)
-    return sum(item.count for item in counts if item.status == RunStatus.COMPLETED) / judged if judged else None
+    return sum(item.count for item in counts if item.status in GOOD) / judged if judged else None
 
 
 def latencies(after: datetime, *, flow: str = "") -> list[Latency]:
-    """Of runs completed since, by flow. One query."""
+    """Of runs completed since, by flow; imported history is counted, not measured. One query."""
     rows = real().filter(status=RunStatus.COMPLETED, ended_at__gte=after)
     rows = rows.filter(flow=flow) if flow else rows
     whole = F("ended_at") - Coalesce("event__occurred_at", "event__received_at")
     ours = F("ended_at") - F("event__received_at")
+    fresh = measured("event__")
     found = rows.values("flow").annotate(
-        number=Count("pk"), p50=Percentile(0.5, whole), p95=Percentile(0.95, whole), arrival=Percentile(0.5, ours)
-    )
-    url = {"status": RunStatus.COMPLETED.value, "ended_after": after}
+        number=Count("pk", filter=fresh), imported=Count("pk", filter=~fresh), p50=Percentile(0.5, whole, filter=fresh),
+        p95=Percentile(0.95, whole, filter=fresh), arrival=Percentile(0.5, ours, filter=fresh),
+    )  # fmt: skip
+    url = {"status": RunStatus.COMPLETED.value, "ended_after": after, "history": "false"}
     return [
-        Latency(row["flow"], row["number"], row["p50"], row["p95"], row["arrival"], runs_url(flow=row["flow"], **url))
+        Latency(row["flow"], row["number"], row["imported"], row["p50"], row["p95"], row["arrival"], runs_url(flow=row["flow"], **url))
         for row in found.order_by("flow")
-    ]
+    ]  # fmt: skip
+
+
+def measured(prefix: str = "event__") -> Q:
+    """That the event came within a day of its occurrence, or does not say when it occurred."""
+    occurred = f"{prefix}occurred_at"
+    return Q(**{occurred: None}) | Q(**{f"{prefix}received_at__lte": F(occurred) + HISTORY_AFTER})
 
 
 def delivered_records(after: datetime) -> models.QuerySet[CanonicalRecord]:

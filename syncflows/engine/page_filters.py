@@ -47,6 +47,7 @@ class RunPageFilter(RunFilter):
     )
     since = hidden_moment("created_at", "gte")
     ended_after = hidden_moment("ended_at", "gte")
+    history = filters.BooleanFilter(method="filter_history", widget=forms.HiddenInput)
     delivered_after = filters.IsoDateTimeFilter(method="filter_delivered", widget=forms.HiddenInput)
     untouched = filters.BooleanFilter(method="filter_untouched", widget=forms.HiddenInput)
     synthetic = filters.BooleanFilter(field_name="event__synthetic", widget=forms.HiddenInput)
@@ -67,6 +68,10 @@ class RunPageFilter(RunFilter):
         extra = [] if asked in names or not asked else [asked]
         choices = [("", "Any flow"), *((name, name) for name in names + extra)]
         self.form.fields["flow"].widget.choices = choices
+
+    def filter_history(self, queryset: QuerySet[Run], name: str, value: bool) -> QuerySet[Run]:
+        """Whether its event was received long after it occurred: imported history, which no latency measures."""
+        return queryset.exclude(figures.measured()) if value else queryset.filter(figures.measured())
 
     def filter_flows(self, queryset: QuerySet[Run], name: str, value: str) -> QuerySet[Run]:
         return queryset.filter(flow__in=value.split(","))

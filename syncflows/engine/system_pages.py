@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from django.db.models import Max
+from django.db.models import Count, Max, Q
+from django.utils import timezone
 
 from syncflows.connectors.protocol import Connector
 from syncflows.engine.connections import connection
+from syncflows.engine.enums import AttemptStatus
 from syncflows.engine.flow_words import GUARDS
 from syncflows.engine.models import WriteAttempt
 from syncflows.governance.catalog import Versioned
@@ -27,6 +30,31 @@ class OperationWords:
     call: str
     writes: bool
     guard: str
+
+
+@dataclass(frozen=True)
+class Calls:
+    """Tries at one system's writes, and how many of them ended in an error."""
+
+    calls: int = 0
+    failed: int = 0
+
+
+def calls_of_a_day() -> dict[str, Calls]:
+    """By system, of the last 24 h; what was never sent is no call. One query."""
+    after = timezone.now() - timedelta(hours=24)
+    rows = WriteAttempt.objects.filter(sent_at__gte=after).exclude(status=AttemptStatus.NOT_SENT).order_by()
+    counts = rows.values_list("step__system").annotate(all=Count("pk"), failed=Count("pk", filter=~Q(error="")))
+    return {name: Calls(number, failed) for name, number, failed in counts}
+
+
+def limits(definition: Versioned | None) -> list[str]:
+    """How much it may be asked at once, and how often."""
+    if definition is None:
+        return []
+    spec = definition.spec
+    rate = [f"{spec.rate_limit.per_second:g} calls a second"] if spec.rate_limit else []
+    return [f"{spec.concurrency} at once", *rate]
 
 
 def operations(definition: Versioned) -> list[OperationWords]:

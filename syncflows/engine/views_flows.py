@@ -77,6 +77,7 @@ def _health(name: str) -> dict[str, Any]:
         "total": sum(item.count for item in counts),
         "all_url": figures.runs_url(flow=name, since=after),
         "rate": figures.success_rate(counts),
+        "imported_why": figures.IMPORTED_WHY,
         "latency": next(iter(figures.latencies(after, flow=name)), None),
     }
 

@@ -31,9 +31,12 @@ from syncflows.governance.enums import Kind
 @require_GET
 def systems(request: HttpRequest) -> HttpResponse:
     """GET /systems/"""
-    return page(
-        request, "engine/system_list.html", {"systems": list(System.objects.order_by("title"))}, partial="system-rows"
-    )
+    found, calls = catalog.current().by_kind.get(Kind.SYSTEM, {}), system_pages.calls_of_a_day()
+    rows = [
+        {"system": row, **vars(calls.get(row.name, system_pages.Calls())), "limits": system_pages.limits(found.get(row.name))}
+        for row in System.objects.order_by("title")
+    ]  # fmt: skip
+    return page(request, "engine/system_list.html", {"rows": rows}, partial="system-rows")
 
 
 @login_required

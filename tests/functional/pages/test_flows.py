@@ -1,12 +1,21 @@
 from __future__ import annotations
 
+from datetime import timedelta
 from html import unescape
 
 from django.test import Client
 
+from syncflows.engine import figures
+from syncflows.engine.enums import RunStatus
+from syncflows.engine.figures import StatusCount
+from syncflows.engine.models import Event
 from syncflows.governance.models import DefinitionVersion
 from tests.functional.pages.conftest import Company
 from tests.integration.engine import deals
+
+ENDED_AND_WAITING = (
+    (RunStatus.COMPLETED, 6), (RunStatus.IGNORED, 2), (RunStatus.SUPERSEDED, 1), (RunStatus.FAILED, 1), (RunStatus.HELD, 50), (RunStatus.PENDING, 7),
+)  # fmt: skip
 
 
 def test_flow_list_shows_steps_counts_and_gaps(as_charlie: Client, company: Company) -> None:
@@ -50,3 +59,22 @@ def test_flow_page_asks_a_fixed_number_of_queries(
     as_charlie.get("/flows/deals/")
     with django_assert_max_num_queries(16):
         as_charlie.get("/flows/deals/")
+
+
+def test_success_counts_what_came_to_an_end_and_nothing_that_waits() -> None:
+    counts = [StatusCount(status, number, "") for status, number in ENDED_AND_WAITING]
+    assert figures.success_rate(counts) == 9 / 10
+    assert figures.success_rate([StatusCount(RunStatus.HELD, 3, "")]) is None
+
+
+def test_latencies_leave_out_imported_history_and_count_it(as_charlie: Client, company: Company) -> None:
+    event = company.completed.event
+    Event.objects.filter(pk=event.pk).update(occurred_at=event.received_at - timedelta(hours=25))
+    [found] = figures.latencies(figures.since(figures.DAY), flow="deals")
+    assert (found.count, found.imported, found.p50) == (0, 1, None)
+    assert list(as_charlie.get(found.url).context["runs"]) == []
+    assert "1 run of imported history" in as_charlie.get("/flows/deals/").content.decode()
+    Event.objects.filter(pk=event.pk).update(occurred_at=event.received_at - timedelta(hours=23))
+    [found] = figures.latencies(figures.since(figures.DAY), flow="deals")
+    assert (found.count, found.imported, len(as_charlie.get(found.url).context["runs"])) == (1, 0, 1)
+    assert found.p50 and found.p50 >= timedelta(hours=23)
