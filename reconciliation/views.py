@@ -20,7 +20,7 @@ from meshline.kernel.permissions import reason_against
 from ownership.permissions import Ability, check_user_can
 from reconciliation import recheck as rechecks
 from reconciliation import runs, selectors, sides
-from reconciliation.enums import DiscrepancyStatus, ReconciliationStatus
+from reconciliation.enums import DiscrepancyKind, DiscrepancyStatus, ReconciliationStatus
 from reconciliation.forms import StartForm
 from reconciliation.models import Discrepancy, ReconciliationRun
 from reconciliation.page_filters import DiscrepancyPageFilter, RunPageFilter
@@ -137,7 +137,8 @@ def _row(found: ReconciliationRun) -> dict[str, Any]:
 def _state(state: selectors.FlowState) -> dict[str, Any]:
     form = StartForm(initial={"flow": state.name}, auto_id=f"id_{state.name}_%s")
     form.fields["window_days"].widget.attrs["placeholder"] = str(state.window_days)
-    return {"state": state, "form": form, **(_row(state.last) if state.last else {})}
+    kinds = [(kind, DiscrepancyKind(kind).label, count) for kind, count in state.open_by_kind.items()]
+    return {"state": state, "form": form, "open_kinds": kinds, **(_row(state.last) if state.last else {})}
 
 
 def _refused(request: HttpRequest) -> str:

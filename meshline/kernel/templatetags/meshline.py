@@ -28,7 +28,7 @@ CLOCK_BAR_WIDTH = 42
 CLOCK_BAR_LEAST = 2
 NOTHING = format_html('<span class="nothing" title="none">{}</span>', formatting.NOTHING)
 # Inputs that cannot show what they are for: their label stays in sight in a filter bar too.
-UNNAMED_INPUTS = ("date", "datetime-local", "time")
+UNNAMED_INPUTS = ("date", "datetime-local", "time", "number")
 WIDGET_CLASSES: tuple[tuple[type[forms.Widget], str], ...] = (
     (forms.CheckboxInput, "form-check-input"),
     (forms.CheckboxSelectMultiple, ""),
