@@ -63,7 +63,10 @@ def read(contract: Versioned, payload: Mapping[str, Any]) -> dict[str, Any]:
             problems.append({"field": field, "message": str(error)})
     if problems:
         listed = "; ".join(f"{problem['field']}: {problem['message']}" for problem in problems)
-        raise Unreadable(f"Fields cannot be read as contract {contract.name} {contract.spec.version} says: {listed}.", context={"errors": problems})
+        raise Unreadable(
+            f"Fields cannot be read as contract {contract.name} {contract.spec.version} says: {listed}.",
+            context={"errors": problems},
+        )
     return dict(expressions.plain(found))
 
 
@@ -72,7 +75,9 @@ def identify(contract: Versioned, payload: Mapping[str, Any]) -> Identity:
     scope = expressions.Scope({"payload": payload})
     key = _text(contract.spec.key, scope)
     if not key:
-        raise Unreadable(f"The key `{contract.spec.key}` of contract {contract.name} is empty in this event.", code="key_missing")
+        raise Unreadable(
+            f"The key `{contract.spec.key}` of contract {contract.name} is empty in this event.", code="key_missing"
+        )
     event_id = _text(contract.spec.event_id, scope) if contract.spec.event_id else fingerprint.of(payload)
     sequence = _text(contract.spec.sequence, scope) if contract.spec.sequence else ""
     occurred = _text(contract.spec.occurred_at, scope) if contract.spec.occurred_at else ""
@@ -92,7 +97,9 @@ def violations(contract: Versioned, payload: Mapping[str, Any]) -> list[Violatio
 def _violation_words(error: jsonschema_rs.ValidationError) -> str:
     """What is wrong, for people: a field that is not there is missing, whatever the schema calls it."""
     kind = error.kind
-    return f"{kind.property} is missing" if isinstance(kind, jsonschema_rs.ValidationErrorKind.Required) else error.message
+    return (
+        f"{kind.property} is missing" if isinstance(kind, jsonschema_rs.ValidationErrorKind.Required) else error.message
+    )
 
 
 def moment(text: str) -> dt.datetime | None:
