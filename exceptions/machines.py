@@ -12,6 +12,13 @@ TICKET = Machine(
         T.WAITING: {T.OPEN, T.ACKNOWLEDGED, T.RESOLVED},
         T.RESOLVED: {T.OPEN},
     },
-    acts={T.RESOLVED: "ticket.resolved", T.ACKNOWLEDGED: "ticket.acknowledged", T.OPEN: "ticket.reopened", T.WAITING: "ticket.waiting"},
+    acts={
+        T.RESOLVED: "ticket.resolved",
+        T.ACKNOWLEDGED: "ticket.acknowledged",
+        T.OPEN: "ticket.reopened",
+        T.WAITING: "ticket.waiting",
+    },
 )
-APPROVAL = Machine("approval", {A.PENDING: {A.APPROVED, A.REFUSED, A.VOID}, A.APPROVED: {A.VOID}, A.REFUSED: set(), A.VOID: set()})
+APPROVAL = Machine(
+    "approval", {A.PENDING: {A.APPROVED, A.REFUSED, A.VOID}, A.APPROVED: {A.VOID}, A.REFUSED: set(), A.VOID: set()}
+)

@@ -26,12 +26,19 @@ CONTENT = (
 
 def settle(carries: Sequence[Carry]) -> None:
     """Replace each carry's planned steps by rows to work on, saved. May bring a carry to rest. Call in a transaction, with the runs locked."""
-    own: dict[tuple[int, int], Step] = {(step.run_id, step.index): step for step in Step.objects.filter(run__in=[carry.run.pk for carry in carries])}
+    own: dict[tuple[int, int], Step] = {
+        (step.run_id, step.index): step for step in Step.objects.filter(run__in=[carry.run.pk for carry in carries])
+    }
     keys = {step.idempotency_key for carry in carries for step in carry.steps}
-    owners = {step.idempotency_key: step for step in Step.objects.select_related("run").filter(idempotency_key__in=keys, owns_write=True)}
+    owners = {
+        step.idempotency_key: step
+        for step in Step.objects.select_related("run").filter(idempotency_key__in=keys, owns_write=True)
+    }
     fresh: list[Step] = []
     for carry in carries:
-        carry.steps = [_settled(carry, planned, own.get((carry.run.pk, planned.index)), owners, fresh) for planned in carry.steps]
+        carry.steps = [
+            _settled(carry, planned, own.get((carry.run.pk, planned.index)), owners, fresh) for planned in carry.steps
+        ]
     Step.objects.bulk_create(fresh)
     tried = {step.pk: carry for carry in carries for step in carry.steps if step not in fresh}
     for attempt in WriteAttempt.objects.filter(step__in=tried).order_by("number") if tried else ():
@@ -61,7 +68,9 @@ def key_to_send(carry: Carry, step: Step) -> str:
     if step.operation == spec_of(carry, step).operation:
         return step.idempotency_key
     content = f"{step.document_fingerprint}:{carry.run.event_id}:{carry.run.human_actions}"
-    return plans.idempotency_key(system=step.system, operation=step.operation, reference=step.reference, content=content)
+    return plans.idempotency_key(
+        system=step.system, operation=step.operation, reference=step.reference, content=content
+    )
 
 
 def is_update(step: Step) -> bool:
@@ -128,7 +137,9 @@ def _beside(carry: Carry, planned: Step, owner: Step) -> None:
     if owner.status != StepStatus.DONE and owner.run_id != carry.run.pk and not _at_rest(owner):
         planned.owns_write = False
         reason = f"{owner.run.public_id} is writing {planned.reference} just now"
-        carry.rest = carry.rest or Rest(RunStatus.RETRYING, reason, due_at=timezone.now() + timedelta(seconds=OTHER_IS_BUSY_S), counts=False)
+        carry.rest = carry.rest or Rest(
+            RunStatus.RETRYING, reason, due_at=timezone.now() + timedelta(seconds=OTHER_IS_BUSY_S), counts=False
+        )
     elif owner.status == StepStatus.DONE or is_update(owner):
         _beside_done(carry, planned, owner)
     else:
@@ -137,13 +148,19 @@ def _beside(carry: Carry, planned: Step, owner: Step) -> None:
 
 def _at_rest(owner: Step) -> bool:
     """Whether nobody carries the other run, nor can claim it before our transaction ends. Locks: the other run, without waiting."""
-    rows = Run.objects.select_for_update(of=("self",), skip_locked=True).filter(pk=owner.run_id).exclude(status=RunStatus.RUNNING)
+    rows = (
+        Run.objects.select_for_update(of=("self",), skip_locked=True)
+        .filter(pk=owner.run_id)
+        .exclude(status=RunStatus.RUNNING)
+    )
     return rows.first() is not None
 
 
 def _beside_done(carry: Carry, planned: Step, owner: Step) -> None:
     planned.owns_write = False
-    same = not is_update(owner) and (plans.is_late(planned) or planned.document_fingerprint == owner.document_fingerprint)
+    same = not is_update(owner) and (
+        plans.is_late(planned) or planned.document_fingerprint == owner.document_fingerprint
+    )
     if same and owner.run.canonical_key == carry.run.canonical_key:
         _adopt(carry, planned, owner)
     elif owner.run.canonical_key != carry.run.canonical_key:
@@ -159,32 +176,59 @@ def _changed(carry: Carry, planned: Step, owner: Step, *, other: str) -> None:
         _adopt(carry, planned, owner)
     elif spec.on_change == "update" and spec.update:
         _as_update(carry, planned, owner)
-        carry.say(FactKind.PLAN, f"{planned.reference} exists as {owner.external_id}; {planned.name} becomes {spec.update}", external_id=owner.external_id)
+        carry.say(
+            FactKind.PLAN,
+            f"{planned.reference} exists as {owner.external_id}; {planned.name} becomes {spec.update}",
+            external_id=owner.external_id,
+        )
     else:
         refuse_changed(carry, owner, wanted=planned, other=other)
 
 
 def _as_update(carry: Carry, planned: Step, owner: Step) -> None:
     """Who updates a document owns it from now on: its row keeps the document's key and, once done, its newest content."""
-    Step.objects.filter(idempotency_key=planned.idempotency_key, owns_write=True).exclude(run=carry.run, index=planned.index).update(owns_write=False)
-    planned.operation, planned.external_id, planned.owns_write = spec_of(carry, planned).update or owner.operation, owner.external_id, True
+    Step.objects.filter(idempotency_key=planned.idempotency_key, owns_write=True).exclude(
+        run=carry.run, index=planned.index
+    ).update(owns_write=False)
+    planned.operation, planned.external_id, planned.owns_write = (
+        spec_of(carry, planned).update or owner.operation,
+        owner.external_id,
+        True,
+    )
 
 
 def _adopt(carry: Carry, planned: Step, owner: Step) -> None:
     planned.owns_write = owner.run_id == carry.run.pk and owner.owns_write
-    planned.status, planned.external_id, planned.answer, planned.done_at = StepStatus.DONE, owner.external_id, owner.answer, owner.done_at
+    planned.status, planned.external_id, planned.answer, planned.done_at = (
+        StepStatus.DONE,
+        owner.external_id,
+        owner.answer,
+        owner.done_at,
+    )
     planned.document, planned.document_fingerprint = owner.document, owner.document_fingerprint
-    carry.say(FactKind.ADOPTED, f"{planned.name}: already done as {owner.external_id} by {owner.run.public_id}", external_id=owner.external_id)
+    carry.say(
+        FactKind.ADOPTED,
+        f"{planned.name}: already done as {owner.external_id} by {owner.run.public_id}",
+        external_id=owner.external_id,
+    )
 
 
 def _take_over(carry: Carry, planned: Step, owner: Step) -> None:
     """The earlier run of this record never finished the write: it is this run's now, with whatever may have been sent."""
     Step.objects.filter(pk=owner.pk).update(owns_write=False)
     if owner.status in IN_FLIGHT:
-        carry.wanted[planned.index] = Step(**{field.attname: getattr(planned, field.attname) for field in Step._meta.concrete_fields})
-        planned.document, planned.document_fingerprint, planned.status = owner.document, owner.document_fingerprint, StepStatus.UNKNOWN
+        carry.wanted[planned.index] = Step(
+            **{field.attname: getattr(planned, field.attname) for field in Step._meta.concrete_fields}
+        )
+        planned.document, planned.document_fingerprint, planned.status = (
+            owner.document,
+            owner.document_fingerprint,
+            StepStatus.UNKNOWN,
+        )
         planned.sent_before = _last_sent(owner)
-    carry.say(FactKind.PLAN, f"{planned.name} takes over the unfinished write of {owner.run.public_id}", status=owner.status)
+    carry.say(
+        FactKind.PLAN, f"{planned.name} takes over the unfinished write of {owner.run.public_id}", status=owner.status
+    )
 
 
 def _last_sent(owner: Step) -> datetime | None:

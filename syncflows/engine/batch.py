@@ -150,11 +150,18 @@ def _held(lease: Lease, carries: Sequence[Carry]) -> list[Carry]:
 
 
 def _supersede_older(carries: Sequence[Carry]) -> None:
-    """Parked runs of older events of the same record have nothing left to say once a newer one speaks."""
+    """Parked runs of older events of the same record have nothing left to say once a newer one speaks.
+
+    Unless the newer one is ignored, and does not take over what an older one wrote: half an order stays somebody's ticket.
+    """
     speaking = [carry for carry in carries if carry.supersedes]
     parked = ordering.parked_in_lanes([carry.run for carry in speaking]) if speaking else {}
     for carry in speaking:
-        older = [run for run in parked.get((carry.run.flow, carry.run.lane), []) if ordering.place(run) < ordering.place(carry.run)]
+        ignored = carry.rest is not None and carry.rest.status == RunStatus.IGNORED
+        found = parked.get((carry.run.flow, carry.run.lane), [])
+        older = [
+            run for run, wrote in found if ordering.place(run) < ordering.place(carry.run) and not (ignored and wrote)
+        ]
         if older:
             _supersede(older, by=carry)
 
@@ -164,7 +171,9 @@ def _supersede(older: list[Run], *, by: Carry) -> None:
     reason = f"{by.run.public_id} carries a newer event of {by.run.canonical_key}"
     by.facts += [lineage.of_run(run, FactKind.SUPERSEDED, reason) for run in older]
     ended = {"status_reason": reason, "hold_reason": "", "waits_for": "", "ended_at": now, "updated_at": now}
-    transitions.move_many(Run.objects.filter(pk__in=ids), machine=RUN, expected=PARKED, to=RunStatus.SUPERSEDED, **ended)
+    transitions.move_many(
+        Run.objects.filter(pk__in=ids), machine=RUN, expected=PARKED, to=RunStatus.SUPERSEDED, **ended
+    )
     runs_ended(ids, why=RunStatus.SUPERSEDED.value, by=resting.ENGINE)
 
 
@@ -213,13 +222,30 @@ def _park(carry: Carry, error: Exception, trace: str) -> None:
             run = held.select_for_update(of=("self",)).select_related("event").first()
             if run is None:
                 return
-            fresh = Carry(run, carry.flow, carry.contract, carry.mapping, carry.policies, broken=carry.broken or MeshlineError(reason))
-            fresh.rest = Rest(RunStatus.ERRORED, reason, failure=failures.errored(fresh, error=error, trace=jsontext.mended(trace)))
+            fresh = Carry(
+                run,
+                carry.flow,
+                carry.contract,
+                carry.mapping,
+                carry.policies,
+                broken=carry.broken or MeshlineError(reason),
+            )
+            fresh.rest = Rest(
+                RunStatus.ERRORED, reason, failure=failures.errored(fresh, error=error, trace=jsontext.mended(trace))
+            )
             resting.apply([fresh])
     except Exception:
         log.exception("%s could not be parked either", carry.run.public_id)
         later = timezone.now() + timedelta(seconds=claims.AFTER_OUR_FAILURE_S)
-        transitions.move_many(held, machine=RUN, expected=[RunStatus.RUNNING], to=RunStatus.RETRYING, due_at=later, lease_owner="", lease_until=None)
+        transitions.move_many(
+            held,
+            machine=RUN,
+            expected=[RunStatus.RUNNING],
+            to=RunStatus.RETRYING,
+            due_at=later,
+            lease_owner="",
+            lease_until=None,
+        )
 
 
 def due_count() -> int:

@@ -86,12 +86,18 @@ class Wave:
     def _gated(self, job: Job) -> Result:
         gate = _gate(job.system.fingerprint, job.system.spec.concurrency)
         if not gate.acquire(timeout=GATE_S):
-            raise Transient(f"{job.step.system}: as many calls as its definition allows are under way; nothing was sent.", code="own_concurrency")
+            raise Transient(
+                f"{job.step.system}: as many calls as its definition allows are under way; nothing was sent.",
+                code="own_concurrency",
+            )
         try:
             if job.action == Action.PROBE:
                 return self.result(job, found=tuple(_find(job)))
             if not self.holds():
-                raise Transient(f"{job.step.reference} was not sent: this worker lost touch with the database for too long.", code="lease_lost")
+                raise Transient(
+                    f"{job.step.reference} was not sent: this worker lost touch with the database for too long.",
+                    code="lease_lost",
+                )
             return self.result(job, answer=job.connector.execute(_request(job)))
         finally:
             gate.release()
@@ -99,8 +105,12 @@ class Wave:
 
 def _hung(job: Job, after_s: float) -> MeshlineError:
     if job.action == Action.PROBE:
-        return Transient(f"{job.step.system}: the look-up of {job.step.reference} hangs ({after_s:.0f} s).", code="call_hangs")
-    return OutcomeUnknown(f"{job.step.system}: {job.step.operation} hangs ({after_s:.0f} s). It may have taken effect; look it up first.")
+        return Transient(
+            f"{job.step.system}: the look-up of {job.step.reference} hangs ({after_s:.0f} s).", code="call_hangs"
+        )
+    return OutcomeUnknown(
+        f"{job.step.system}: {job.step.operation} hangs ({after_s:.0f} s). It may have taken effect; look it up first."
+    )
 
 
 def _find(job: Job) -> list[Answer]:
@@ -121,7 +131,11 @@ def _request(job: Job) -> Call:
 def _traceparent(correlation_id: str, run_id: int) -> dict[str, str]:
     """W3C Trace Context: the business transaction's trace id, this run as the parent."""
     is_trace_id = len(correlation_id) == 32 and set(correlation_id) <= set("0123456789abcdef")
-    return {"traceparent": f"00-{correlation_id}-{run_id:016x}-01"} if is_trace_id else {"X-Correlation-Id": correlation_id}
+    return (
+        {"traceparent": f"00-{correlation_id}-{run_id:016x}-01"}
+        if is_trace_id
+        else {"X-Correlation-Id": correlation_id}
+    )
 
 
 @lru_cache(maxsize=256)

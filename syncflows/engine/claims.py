@@ -75,7 +75,9 @@ def claim(*, limit: int) -> Lease:
 
 def still_ours(lease: Lease, run_ids: list[int]) -> list[int]:
     """Lock and return those of `run_ids` that this lease still holds. Call inside a transaction, before writing anything about them."""
-    rows = Run.objects.select_for_update(of=("self",)).filter(pk__in=run_ids, lease_owner=lease.token, status=RunStatus.RUNNING)
+    rows = Run.objects.select_for_update(of=("self",)).filter(
+        pk__in=run_ids, lease_owner=lease.token, status=RunStatus.RUNNING
+    )
     return list(rows.order_by("pk").values_list("pk", flat=True))
 
 
@@ -111,8 +113,22 @@ def _stop_listening(run_ids: list[int]) -> None:
 def give_back_expired() -> int:
     """Return runs whose worker is dead to the due ones; the count. Their sent writes are probed before anything is sent again."""
     with transaction.atomic():
-        expired = list(Run.objects.select_for_update(skip_locked=True).filter(status=RunStatus.RUNNING, lease_until__lt=timezone.now())[:500])
-        lineage.write([lineage.of_run(run, FactKind.RETRY, "The worker that carried it is gone; carried on by another", lease=run.lease_owner) for run in expired])
+        expired = list(
+            Run.objects.select_for_update(skip_locked=True).filter(
+                status=RunStatus.RUNNING, lease_until__lt=timezone.now()
+            )[:500]
+        )
+        lineage.write(
+            [
+                lineage.of_run(
+                    run,
+                    FactKind.RETRY,
+                    "The worker that carried it is gone; carried on by another",
+                    lease=run.lease_owner,
+                )
+                for run in expired
+            ]
+        )
         _stop_listening([run.pk for run in expired])
         transitions.move_many(
             Run.objects.filter(pk__in=[run.pk for run in expired]), machine=RUN, expected=[RunStatus.RUNNING], to=RunStatus.PENDING, lease_owner="",
@@ -142,7 +158,9 @@ def _extend(lease: Lease) -> None:
     """Rows that the batch itself is writing at this moment are left to the next beat: waiting for them could deadlock with it."""
     began = time.monotonic()
     with transaction.atomic():
-        mine = Run.objects.select_for_update(of=("self",), skip_locked=True).filter(pk__in=lease.run_ids, lease_owner=lease.token, status=RunStatus.RUNNING)
+        mine = Run.objects.select_for_update(of=("self",), skip_locked=True).filter(
+            pk__in=lease.run_ids, lease_owner=lease.token, status=RunStatus.RUNNING
+        )
         Run.objects.filter(pk__in=list(mine.order_by("pk").values_list("pk", flat=True))).update(lease_until=_end())
     lease.beats[:] = [began]
 

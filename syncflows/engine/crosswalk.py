@@ -61,7 +61,12 @@ class Lookups:
             self._found[place] = self._find(place, value.strip())
         found = self._found[place]
         if found is None:
-            raise Unresolved(f"No {entity} answers to {value!r} of {system}", entity=entity, value=value, waits_for=waits_for(entity, system, value))
+            raise Unresolved(
+                f"No {entity} answers to {value!r} of {system}",
+                entity=entity,
+                value=value,
+                waits_for=waits_for(entity, system, value),
+            )
         said = {"entity": entity, "value": value, "key": found[0].key, "how": found[1]}
         if said not in self.used:
             self.used.append(said)
@@ -77,7 +82,12 @@ class Lookups:
             return (declared, "declared alias") if declared else None
         learned = CrosswalkEntry.objects.filter(entity=entity, system=system, value=name)
         known = Coalesce(Subquery(learned.values("key")[:1]), Value(value))
-        record = rows.filter(key=known).annotate(origin=Subquery(learned.values("origin")[:1])).order_by("-updated_at").first()
+        record = (
+            rows.filter(key=known)
+            .annotate(origin=Subquery(learned.values("origin")[:1]))
+            .order_by("-updated_at")
+            .first()
+        )
         return (record, record.origin or "own key") if record else None
 
 
@@ -96,7 +106,9 @@ def resolves(lookups: Lookups, wait: str) -> bool:
     what, system, value = wait.split(":", 2)
     entity, _, target = what.partition(">")
     try:
-        return bool(lookups.delivered(system, entity, value, target) if target else lookups.lookup(system, entity, value))
+        return bool(
+            lookups.delivered(system, entity, value, target) if target else lookups.lookup(system, entity, value)
+        )
     except Unresolved:
         return not target and _known_in_other_case(entity, value)
 

@@ -65,7 +65,13 @@ def next_job(carry: Carry, *, catalog: Catalog, board: health.Board) -> Job | No
         return None
     closed_until = board.closed_until(step.system)
     if closed_until is not None:
-        carry.rest = Rest(RunStatus.RETRYING, f"{step.system} is not taking calls: {board.rows[step.system].state_reason}", due_at=closed_until, waits_for=health.waits_for(step.system), counts=False)
+        carry.rest = Rest(
+            RunStatus.RETRYING,
+            f"{step.system} is not taking calls: {board.rows[step.system].state_reason}",
+            due_at=closed_until,
+            waits_for=health.waits_for(step.system),
+            counts=False,
+        )
         return None
     try:
         return _job(carry, step, catalog)
@@ -74,9 +80,24 @@ def next_job(carry: Carry, *, catalog: Catalog, board: health.Board) -> Job | No
     except EvaluationFailed as error:
         give_up(carry, step, outcomes.of_document(error, part_done=_part_done(carry)))
     except MeshlineError as error:
-        give_up(carry, step, outcomes.of_error(_definition_error(error), policy=Retry(), tries=1, now=timezone.now(), part_done=False, system=step.system))
+        give_up(
+            carry,
+            step,
+            outcomes.of_error(
+                _definition_error(error),
+                policy=Retry(),
+                tries=1,
+                now=timezone.now(),
+                part_done=False,
+                system=step.system,
+            ),
+        )
     except Exception as error:  # noqa: BLE001 - the boundary: a defect in one run's document must not break off the others of its batch
-        carry.rest = Rest(RunStatus.ERRORED, str(error), failure=failures.errored(carry, step=step.name, error=error, trace=traceback.format_exc()))
+        carry.rest = Rest(
+            RunStatus.ERRORED,
+            str(error),
+            failure=failures.errored(carry, step=step.name, error=error, trace=traceback.format_exc()),
+        )
     return None
 
 
@@ -99,7 +120,12 @@ def judge(result: Result) -> outcomes.Outcome | None:
         return _spent(found, job)
     if isinstance(result.error, MeshlineError):
         found = outcomes.of_error(
-            result.error, policy=job.system.spec.retry, tries=job.carry.run.tries, now=now, part_done=_part_done(job.carry), system=job.step.system
+            result.error,
+            policy=job.system.spec.retry,
+            tries=job.carry.run.tries,
+            now=now,
+            part_done=_part_done(job.carry),
+            system=job.step.system,
         )
         return _still_unknown(found, job, result.error)
     return None
@@ -129,7 +155,12 @@ def _job(carry: Carry, step: Step, catalog: Catalog) -> Job | None:
     if plans.is_late(step):
         assert carry.scope is not None
         plans.complete(step, spec_of(carry, step), carry.scope, answers_of(carry))
-    attempt = WriteAttempt(step=step, number=(last.number if last else 0) + 1, lease_owner=carry.run.lease_owner, intended_at=timezone.now())
+    attempt = WriteAttempt(
+        step=step,
+        number=(last.number if last else 0) + 1,
+        lease_owner=carry.run.lease_owner,
+        intended_at=timezone.now(),
+    )
     return Job(carry, step, Action.SEND, system, connector, guard, attempt)
 
 
@@ -143,13 +174,24 @@ def _probe(
         return None
     if last is None or last.status not in (AttemptStatus.SENT, AttemptStatus.UNKNOWN):
         number = last.number + 1 if last else 1
-        last = WriteAttempt(step=step, number=number, lease_owner=carry.run.lease_owner, intended_at=sent_at, sent_at=sent_at, status=AttemptStatus.UNKNOWN)
+        last = WriteAttempt(
+            step=step,
+            number=number,
+            lease_owner=carry.run.lease_owner,
+            intended_at=sent_at,
+            sent_at=sent_at,
+            status=AttemptStatus.UNKNOWN,
+        )
     return Job(carry, step, Action.PROBE, system, connector, guard, last, sent_at=sent_at)
 
 
 def answers_of(carry: Carry) -> dict[str, dict[str, object]]:
     """What the done steps answered, for the documents of later ones."""
-    return {step.name: {"external_id": step.external_id, "answer": step.answer or {}} for step in carry.steps if step.status == StepStatus.DONE}
+    return {
+        step.name: {"external_id": step.external_id, "answer": step.answer or {}}
+        for step in carry.steps
+        if step.status == StepStatus.DONE
+    }
 
 
 def _unanswered(step: Step, last: WriteAttempt | None) -> datetime | None:
@@ -163,14 +205,18 @@ def _unanswered(step: Step, last: WriteAttempt | None) -> datetime | None:
 def _looks_first(carry: Carry, step: Step, last: WriteAttempt | None) -> bool:
     """Whether the document may be there from before us, and nobody has looked yet."""
     spec = spec_of(carry, step)
-    return spec.look_first and step.operation == spec.operation and (last is None or last.status == AttemptStatus.INTENDED)
+    return (
+        spec.look_first and step.operation == spec.operation and (last is None or last.status == AttemptStatus.INTENDED)
+    )
 
 
 def _guard(connector: Connector, step: Step) -> Guard:
     operation = connector.operations().get(step.operation)
     if operation is None:
         known = ", ".join(sorted(connector.operations()))
-        raise Misconfigured(f"System {step.system} has no operation {step.operation!r} (step {step.name}). Operations: {known}.")
+        raise Misconfigured(
+            f"System {step.system} has no operation {step.operation!r} (step {step.name}). Operations: {known}."
+        )
     return operation.guard
 
 
@@ -189,7 +235,12 @@ def _spent(found: outcomes.Outcome, job: Job) -> outcomes.Outcome:
 def _still_unknown(found: outcomes.Outcome, job: Job, error: BaseException) -> outcomes.Outcome:
     """An error of a probe says nothing of the write: it stays unknown, and is never given up as if it had not happened."""
     if job.action == Action.PROBE and isinstance(found, outcomes.Unknown | outcomes.Again):
-        return outcomes.Again(found.due_at, f"could not look {job.step.reference} up: {found.message}", "probe_failed", outage=isinstance(error, Outage))
+        return outcomes.Again(
+            found.due_at,
+            f"could not look {job.step.reference} up: {found.message}",
+            "probe_failed",
+            outage=isinstance(error, Outage),
+        )
     return found
 
 
@@ -199,7 +250,9 @@ def note_health(board: health.Board, results: Sequence[Result]) -> None:
         error, outage = result.error, isinstance(result.error, Outage)
         answered = error is None or isinstance(error, Rejected) or bool(getattr(error, "context", {}).get("status"))
         if outage or answered:
-            board.note(result.job.step.system, outage=outage, refused=isinstance(error, AuthRefused), message=str(error or ""))
+            board.note(
+                result.job.step.system, outage=outage, refused=isinstance(error, AuthRefused), message=str(error or "")
+            )
 
 
 def _definition_error(error: MeshlineError) -> MeshlineError:

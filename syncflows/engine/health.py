@@ -18,7 +18,10 @@ from syncflows.engine.models import Run
 
 DOWN_AFTER = 3
 PROBE_EVERY_S = 5
-AMONG_MANY_S = (20, 40)  # the others of a system that is down look again much later than the one that probes; the first answer wakes them
+AMONG_MANY_S = (
+    20,
+    40,
+)  # the others of a system that is down look again much later than the one that probes; the first answer wakes them
 PAUSE_CHECK_S = (120, 360)  # resuming wakes them
 
 
@@ -96,9 +99,17 @@ def resume(name: str) -> None:
 def _up(row: System) -> None:
     now = timezone.now()
     was = row.state
-    row.state, row.state_reason, row.retry_at, row.consecutive_failures, row.last_ok_at = SystemState.UP, "", None, 0, now
+    row.state, row.state_reason, row.retry_at, row.consecutive_failures, row.last_ok_at = (
+        SystemState.UP,
+        "",
+        None,
+        0,
+        now,
+    )
     if was == SystemState.UP:
-        System.objects.filter(pk=row.pk).exclude(state=SystemState.PAUSED).update(consecutive_failures=0, last_ok_at=now)
+        System.objects.filter(pk=row.pk).exclude(state=SystemState.PAUSED).update(
+            consecutive_failures=0, last_ok_at=now
+        )
         return
     _set(row.name, SystemState.UP, "", retry_at=None, last_ok_at=now)
 

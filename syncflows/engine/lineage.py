@@ -12,9 +12,19 @@ from syncflows.engine.enums import FactKind
 from syncflows.engine.models import LineageFact, Run, TraceKey
 
 
-def fact(kind: FactKind, summary: str, *, event_id: int | None = None, run_id: int | None = None, actor: str = "", **detail: Any) -> LineageFact:
+def fact(
+    kind: FactKind,
+    summary: str,
+    *,
+    event_id: int | None = None,
+    run_id: int | None = None,
+    actor: str = "",
+    **detail: Any,
+) -> LineageFact:
     """An unsaved fact; `write` saves it. `detail` must be JSON-compatible (Decimals and times are written as text)."""
-    return LineageFact(kind=kind, summary=summary, event_id=event_id, run_id=run_id, at=timezone.now(), actor=actor, detail=detail)
+    return LineageFact(
+        kind=kind, summary=summary, event_id=event_id, run_id=run_id, at=timezone.now(), actor=actor, detail=detail
+    )
 
 
 def of_run(run: Run, kind: FactKind, summary: str, *, by: Actor | None = None, **detail: Any) -> LineageFact:

@@ -22,7 +22,9 @@ class Event(models.Model):
 
     public_id = models.CharField(max_length=24, unique=True, default=ids.maker("evt"), editable=False)
     source = models.CharField(max_length=80, help_text="the system's name")
-    source_event_id = models.CharField(max_length=200, help_text="the source's id of the event; a fingerprint where it has none")
+    source_event_id = models.CharField(
+        max_length=200, help_text="the source's id of the event; a fingerprint where it has none"
+    )
     type = models.CharField(max_length=120)
     status = models.CharField(max_length=12, choices=EventStatus, default=EventStatus.ACCEPTED)
     payload = models.JSONField(null=True, encoder=jsontext.ExactEncoder)
@@ -30,18 +32,26 @@ class Event(models.Model):
     problem = models.TextField(blank=True, help_text="why it is quarantined or unrouted")
     canonical_key = models.CharField(max_length=200, blank=True)
     lane = models.CharField(max_length=260, blank=True, help_text="object:key; runs of one lane are serial")
-    sequence = models.CharField(max_length=60, blank=True, help_text="orders events of one lane as the source does; compared as text")
-    correlation_id = models.CharField(max_length=64, db_index=True, help_text="trace id of W3C traceparent, or made here")
+    sequence = models.CharField(
+        max_length=60, blank=True, help_text="orders events of one lane as the source does; compared as text"
+    )
+    correlation_id = models.CharField(
+        max_length=64, db_index=True, help_text="trace id of W3C traceparent, or made here"
+    )
     occurred_at = models.DateTimeField(null=True, blank=True, help_text="at the source")
     received_at = models.DateTimeField(auto_now_add=True, db_index=True)
     origin = models.CharField(max_length=300, blank=True, help_text="how it came: http, webhook, file name and line")
     synthetic = models.BooleanField(default=False)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["source", "source_event_id"], name="one_event_per_source_and_id")]
+        constraints = [
+            models.UniqueConstraint(fields=["source", "source_event_id"], name="one_event_per_source_and_id")
+        ]
         indexes = [
             models.Index(fields=["canonical_key"], name="event_by_key"),  # reader: trace
-            models.Index(fields=["-id"], condition=~Q(status="accepted"), name="event_not_accepted"),  # reader: quarantine list
+            models.Index(
+                fields=["-id"], condition=~Q(status="accepted"), name="event_not_accepted"
+            ),  # reader: quarantine list
         ]
 
 
@@ -54,7 +64,13 @@ class Run(models.Model):
     public_id = models.CharField(max_length=24, unique=True, default=ids.maker("run"), editable=False)
     event = models.ForeignKey(Event, on_delete=models.PROTECT, related_name="runs")
     flow = models.CharField(max_length=80)
-    flow_version = models.ForeignKey("governance.DefinitionVersion", null=True, on_delete=models.PROTECT, related_name="+", help_text="the version that last carried it")
+    flow_version = models.ForeignKey(
+        "governance.DefinitionVersion",
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="the version that last carried it",
+    )
     status = models.CharField(max_length=12, choices=RunStatus, default=RunStatus.PENDING)
     lane = models.CharField(max_length=260)
     sequence = models.CharField(max_length=60, blank=True)
@@ -68,9 +84,13 @@ class Run(models.Model):
     hold_reason = models.CharField(max_length=12, choices=HoldReason, blank=True)
     waits_for = models.CharField(max_length=260, blank=True, help_text="entity:value, while held for a dependency")
     status_reason = models.TextField(blank=True, help_text="a sentence: why it is where it is")
-    payload = models.JSONField(null=True, encoder=jsontext.ExactEncoder, help_text="the corrected payload; null: the event's own")
+    payload = models.JSONField(
+        null=True, encoder=jsontext.ExactEncoder, help_text="the corrected payload; null: the event's own"
+    )
     canonical = models.JSONField(null=True, encoder=jsontext.ExactEncoder)
-    clearances = models.JSONField(default=list, help_text="decisions of people that policies honour: policy, rule, fingerprint, by, at, via")
+    clearances = models.JSONField(
+        default=list, help_text="decisions of people that policies honour: policy, rule, fingerprint, by, at, via"
+    )
     plan_fingerprint = models.CharField(max_length=64, blank=True)
     amount = models.DecimalField(null=True, blank=True, **AMOUNT)
     currency = models.CharField(max_length=3, blank=True)
@@ -87,11 +107,19 @@ class Run(models.Model):
             models.UniqueConstraint(fields=["lane"], condition=Q(status="running"), name="one_running_run_per_lane"),
         ]
         indexes = [
-            models.Index(fields=["priority", "due_at", "id"], condition=Q(status__in=["pending", "retrying"]), name="run_due"),  # reader: claims
-            models.Index(fields=["lane", "sequence", "id"], condition=Q(status__in=["pending", "retrying", "running"]), name="run_lane_active"),  # reader: claims
+            models.Index(
+                fields=["priority", "due_at", "id"], condition=Q(status__in=["pending", "retrying"]), name="run_due"
+            ),  # reader: claims
+            models.Index(
+                fields=["lane", "sequence", "id"],
+                condition=Q(status__in=["pending", "retrying", "running"]),
+                name="run_lane_active",
+            ),  # reader: claims
             models.Index(fields=["lane", "-id"], name="run_lane"),  # reader: superseding, trace
             models.Index(fields=["lease_until"], condition=Q(status="running"), name="run_leases"),  # reader: sweeper
-            models.Index(fields=["waits_for"], condition=Q(status="held"), name="run_waits"),  # reader: releases of dependencies
+            models.Index(
+                fields=["waits_for"], condition=Q(status="held"), name="run_waits"
+            ),  # reader: releases of dependencies
             models.Index(fields=["flow", "status", "-id"], name="run_by_flow"),  # reader: flow pages
             models.Index(fields=["canonical_key"], name="run_by_key"),  # reader: trace
         ]
@@ -121,13 +149,17 @@ class Step(models.Model):
     external_id = models.CharField(max_length=200, blank=True)
     answer = models.JSONField(null=True, encoder=jsontext.ExactEncoder)
     done_at = models.DateTimeField(null=True, blank=True)
-    sent_before = models.DateTimeField(null=True, blank=True, help_text="when an earlier run may have sent this write, unanswered")
+    sent_before = models.DateTimeField(
+        null=True, blank=True, help_text="when an earlier run may have sent this write, unanswered"
+    )
 
     class Meta:
         ordering = ["index"]
         constraints = [
             models.UniqueConstraint(fields=["run", "index"], name="one_step_per_place"),
-            models.UniqueConstraint(fields=["idempotency_key"], condition=Q(owns_write=True), name="one_owner_of_a_write"),
+            models.UniqueConstraint(
+                fields=["idempotency_key"], condition=Q(owns_write=True), name="one_owner_of_a_write"
+            ),
         ]
         indexes = [models.Index(fields=["external_id"], name="step_by_external_id")]  # reader: trace
 
@@ -197,7 +229,9 @@ class CanonicalRecord(models.Model):
     document = models.JSONField(encoder=jsontext.ExactEncoder)
     amount = models.DecimalField(null=True, blank=True, **AMOUNT)
     currency = models.CharField(max_length=3, blank=True)
-    business_date = models.DateField(null=True, blank=True, help_text="of the document; reconciliation windows go by it")
+    business_date = models.DateField(
+        null=True, blank=True, help_text="of the document; reconciliation windows go by it"
+    )
     external_ids = models.JSONField(default=dict, help_text="system name to its id of this record")
     delivered_at = models.DateTimeField(null=True, blank=True, help_text="when the far side confirmed it")
     updated_at = models.DateTimeField(auto_now=True)
@@ -223,7 +257,9 @@ class CrosswalkEntry(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["entity", "system", "value"], name="one_meaning_per_value")]
-        indexes = [models.Index(fields=["entity", "key"], name="crosswalk_by_key")]  # reader: external id of a canonical record
+        indexes = [
+            models.Index(fields=["entity", "key"], name="crosswalk_by_key")
+        ]  # reader: external id of a canonical record
 
 
 class SourceFile(models.Model):

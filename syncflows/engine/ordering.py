@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from syncflows.engine.enums import PARKED, RunStatus
-from syncflows.engine.models import Run
+from syncflows.engine.enums import IN_FLIGHT, PARKED, RunStatus, StepStatus
+from syncflows.engine.models import Run, Step
 
 # A newer run in one of these has spoken for the record; one that failed or was closed has not.
 SPOKEN = (RunStatus.COMPLETED, RunStatus.IGNORED, RunStatus.HELD, RunStatus.RETRYING, RunStatus.RUNNING)
@@ -27,7 +27,9 @@ def newest_spoken(runs: Collection[Run]) -> dict[tuple[str, str], Run]:
     """For each (flow, lane) of these runs, the newest other run that has spoken for the record. One query."""
     found: dict[tuple[str, str], Run] = {}
     own = {run.pk for run in runs}
-    rows = Run.objects.filter(lane__in={run.lane for run in runs}, status__in=SPOKEN).only("flow", "lane", "sequence", "event_id", "public_id", "status")
+    rows = Run.objects.filter(lane__in={run.lane for run in runs}, status__in=SPOKEN).only(
+        "flow", "lane", "sequence", "event_id", "public_id", "status"
+    )
     for row in rows:
         held = found.get((row.flow, row.lane))
         if row.pk not in own and (held is None or place(row) > place(held)):
@@ -35,12 +37,18 @@ def newest_spoken(runs: Collection[Run]) -> dict[tuple[str, str], Run]:
     return found
 
 
-def parked_in_lanes(runs: Collection[Run]) -> dict[tuple[str, str], list[Run]]:
-    """Parked runs of these runs' lanes, locked, by (flow, lane). One query; call in a transaction. A run somebody else holds is left alone."""
-    found: dict[tuple[str, str], list[Run]] = {}
-    rows = Run.objects.select_for_update(of=("self",), skip_locked=True).filter(lane__in={run.lane for run in runs}, status__in=PARKED)
-    for row in rows.order_by("pk"):
-        found.setdefault((row.flow, row.lane), []).append(row)
+def parked_in_lanes(runs: Collection[Run]) -> dict[tuple[str, str], list[tuple[Run, bool]]]:
+    """Parked runs of these runs' lanes, locked, by (flow, lane), each with whether it may have changed the far side.
+
+    One query; call in a transaction. A run somebody else holds is left alone.
+    """
+    wrote = Step.objects.filter(run=OuterRef("pk"), owns_write=True, status__in=(StepStatus.DONE, *IN_FLIGHT))
+    found: dict[tuple[str, str], list[tuple[Run, bool]]] = {}
+    rows = Run.objects.select_for_update(of=("self",), skip_locked=True).filter(
+        lane__in={run.lane for run in runs}, status__in=PARKED
+    )
+    for row in rows.annotate(wrote=Exists(wrote)).order_by("pk"):
+        found.setdefault((row.flow, row.lane), []).append((row, row.wrote))
     return found
 
 

@@ -60,7 +60,9 @@ class GiveUp:
 Outcome = Done | Unknown | NotThere | Again | GiveUp
 
 
-def of_error(error: MeshlineError, *, policy: Retry, tries: int, now: datetime, part_done: bool, system: str) -> Outcome:
+def of_error(
+    error: MeshlineError, *, policy: Retry, tries: int, now: datetime, part_done: bool, system: str
+) -> Outcome:
     """What a connector's error means for the step. `part_done`: earlier steps of the run are written; `tries` counts this one."""
     match error:
         case far.OutcomeUnknown():
@@ -81,18 +83,32 @@ def of_error(error: MeshlineError, *, policy: Retry, tries: int, now: datetime, 
     return _refused(error, part_done=part_done, system=system)
 
 
-def of_probe(answers: list[Answer], *, sent_at: datetime, settle_s: float, now: datetime, reference: str, system: str, update: bool = False) -> Outcome:
+def of_probe(
+    answers: list[Answer],
+    *,
+    sent_at: datetime,
+    settle_s: float,
+    now: datetime,
+    reference: str,
+    system: str,
+    update: bool = False,
+) -> Outcome:
     """What a look-up by our reference means for a write whose outcome is unknown. An `update` finds its document whether or not it arrived."""
     if len(answers) == 1 and answers[0].complete and not update:
         return Done(answers[0], found=True)
     if len(answers) > 1:
         ids = ", ".join(answer.external_id for answer in answers[:10])
-        remedy = "Decide which one stands, cancel the others in the target, then replay: the one that is left is adopted."
+        remedy = (
+            "Decide which one stands, cancel the others in the target, then replay: the one that is left is adopted."
+        )
         message = f"{system} holds {reference} {len(answers)} times: {ids}"
         return GiveUp(ExceptionClass.DUPLICATE, "reference_found_twice", message, remedy, Severity.HARD)
     settled_at = sent_at + timedelta(seconds=settle_s)
     if now < settled_at:
-        return Unknown(settled_at, f"{reference} is not in {system} yet, or not wholly; it counts as not written only after {settle_s:g} s")
+        return Unknown(
+            settled_at,
+            f"{reference} is not in {system} yet, or not wholly; it counts as not written only after {settle_s:g} s",
+        )
     return NotThere()
 
 
@@ -113,7 +129,9 @@ def of_document(error: MeshlineError, *, part_done: bool) -> GiveUp:
 def _transient(error: far.Transient, *, policy: Retry, tries: int, now: datetime, system: str) -> Outcome:
     if retry.exhausted(policy, attempt=tries):
         remedy = f"{system} refused {tries} tries for passing reasons. When it is well again, replay; the write is recognised if it happened."
-        return GiveUp(ExceptionClass.TRANSIENT, "retries_exhausted", f"Gave up after {tries} tries: {error.message}", remedy)
+        return GiveUp(
+            ExceptionClass.TRANSIENT, "retries_exhausted", f"Gave up after {tries} tries: {error.message}", remedy
+        )
     due_at = retry.next_at(policy, attempt=tries, now=now, retry_after_s=error.retry_after_s)
     return Again(due_at, error.message, error.code)
 

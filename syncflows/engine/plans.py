@@ -26,12 +26,27 @@ class NoReference(MeshlineError):
 def make(carry: Carry) -> None:
     """Set `carry.steps` to the planned steps, unsaved. Steps that the run has already are kept by index in `engine.batch`."""
     assert carry.scope is not None
-    carry.steps = [step for index, spec in enumerate(carry.flow.spec.steps) if (step := _step(carry, index, spec, carry.scope))]
-    versions = [carry.flow.label, carry.contract.label, carry.mapping.label, *(policy.label for policy in carry.policies)]
-    planned = [[step.name, step.system, step.operation, step.reference, step.document_fingerprint] for step in carry.steps]
+    carry.steps = [
+        step for index, spec in enumerate(carry.flow.spec.steps) if (step := _step(carry, index, spec, carry.scope))
+    ]
+    versions = [
+        carry.flow.label,
+        carry.contract.label,
+        carry.mapping.label,
+        *(policy.label for policy in carry.policies),
+    ]
+    planned = [
+        [step.name, step.system, step.operation, step.reference, step.document_fingerprint] for step in carry.steps
+    ]
     carry.run.plan_fingerprint = fingerprint.of([versions, planned])
     said = " > ".join(step.name for step in carry.steps) or "no outside step"
-    carry.say(FactKind.PLAN, f"Plan: {said}", versions=versions, fingerprint=carry.run.plan_fingerprint, steps=[_shown(step) for step in carry.steps])
+    carry.say(
+        FactKind.PLAN,
+        f"Plan: {said}",
+        versions=versions,
+        fingerprint=carry.run.plan_fingerprint,
+        steps=[_shown(step) for step in carry.steps],
+    )
 
 
 def idempotency_key(*, system: str, operation: str, reference: str, content: str = "") -> str:
@@ -55,7 +70,10 @@ def _step(carry: Carry, index: int, spec: StepSpec, scope: Scope) -> Step | None
         return None
     reference = str(compiled(spec.reference, extra=ENGINE_FUNCTIONS).evaluate(scope) or "").strip()
     if not reference:
-        raise NoReference(f"The reference `{spec.reference}` of step {spec.name} is empty for {carry.run.canonical_key}.", context={"step": spec.name})
+        raise NoReference(
+            f"The reference `{spec.reference}` of step {spec.name} is empty for {carry.run.canonical_key}.",
+            context={"step": spec.name},
+        )
     late = templates.reads(spec.document, "steps")
     document = {} if late else templates.evaluate(spec.document, scope)
     return Step(
@@ -66,4 +84,10 @@ def _step(carry: Carry, index: int, spec: StepSpec, scope: Scope) -> Step | None
 
 
 def _shown(step: Step) -> dict[str, Any]:
-    return {"name": step.name, "system": step.system, "operation": step.operation, "reference": step.reference, "key": step.idempotency_key}
+    return {
+        "name": step.name,
+        "system": step.system,
+        "operation": step.operation,
+        "reference": step.reference,
+        "key": step.idempotency_key,
+    }

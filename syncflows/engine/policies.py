@@ -49,7 +49,15 @@ def binding(policy: Versioned, rule: PolicyRule, bound: dict[str, Any]) -> str:
 def _ask(carry: Carry, policy: Versioned, rule: PolicyRule, scope: Scope) -> Rest | None:
     inputs = {name: compiled(source).evaluate(scope) for name, source in rule.inputs.items()}
     if not compiled(rule.when).evaluate(scope):
-        carry.say(FactKind.POLICY, f"{policy.name}/{rule.name}: allowed", policy=policy.label, rule=rule.name, when=rule.when, verdict=Verdict.ALLOW, inputs=inputs)
+        carry.say(
+            FactKind.POLICY,
+            f"{policy.name}/{rule.name}: allowed",
+            policy=policy.label,
+            rule=rule.name,
+            when=rule.when,
+            verdict=Verdict.ALLOW,
+            inputs=inputs,
+        )
         return None
     message = str(compiled(rule.message).evaluate(scope))
     bound = bound_fields(rule, scope, carry.document)
@@ -57,10 +65,23 @@ def _ask(carry: Carry, policy: Versioned, rule: PolicyRule, scope: Scope) -> Res
     detail = {"policy": policy.label, "rule": rule.name, "when": rule.when, "inputs": inputs, "fingerprint": print_of}
     cleared = next((found for found in carry.run.clearances if found.get("fingerprint") == print_of), None)
     if cleared and rule.verdict != Verdict.REFUSE:
-        carry.say(FactKind.POLICY, f"{policy.name}/{rule.name}: {message}; cleared by {cleared.get('by')}", verdict=Verdict.ALLOW, clearance=cleared, **detail)
+        carry.say(
+            FactKind.POLICY,
+            f"{policy.name}/{rule.name}: {message}; cleared by {cleared.get('by')}",
+            verdict=Verdict.ALLOW,
+            clearance=cleared,
+            **detail,
+        )
         return None
     carry.say(FactKind.POLICY, f"{policy.name}/{rule.name}: {message}", verdict=rule.verdict, **detail)
-    verdict = {"policy": policy.name, "version": policy.number, "rule": rule.name, "fingerprint": print_of, "inputs": inputs, "bound": bound}
+    verdict = {
+        "policy": policy.name,
+        "version": policy.number,
+        "rule": rule.name,
+        "fingerprint": print_of,
+        "inputs": inputs,
+        "bound": bound,
+    }
     return _rest(carry, policy, rule, message, verdict)
 
 

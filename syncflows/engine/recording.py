@@ -24,12 +24,16 @@ def intend(jobs: Sequence[Job]) -> None:
     died unanswered as unknown; it is sent again only where the far side recognises its key."""
     sends = [job for job in jobs if job.action == Action.SEND]
     earlier = WriteAttempt.objects.filter(step__in=[job.step.pk for job in sends])
-    earlier.filter(status=AttemptStatus.SENT).update(status=AttemptStatus.UNKNOWN, error="not answered; sent again under the same key")
+    earlier.filter(status=AttemptStatus.SENT).update(
+        status=AttemptStatus.UNKNOWN, error="not answered; sent again under the same key"
+    )
     earlier.filter(status=AttemptStatus.INTENDED).update(status=AttemptStatus.NOT_SENT)
     for job in sends:
         job.step.status = StepStatus.INTENDED
     WriteAttempt.objects.bulk_create([job.attempt for job in sends])
-    WriteAttempt.objects.bulk_create([job.attempt for job in jobs if job.action == Action.PROBE and job.attempt.pk is None])
+    WriteAttempt.objects.bulk_create(
+        [job.attempt for job in jobs if job.action == Action.PROBE and job.attempt.pk is None]
+    )
     bulk_rows.update([job.step for job in sends], STEP_FIELDS)
     for job in jobs:
         job.carry.attempts[job.step.pk] = job.attempt
@@ -41,7 +45,13 @@ def sent(jobs: Sequence[Job]) -> None:
     for job in sends:
         job.attempt.status, job.attempt.sent_at, job.step.status = AttemptStatus.SENT, now, StepStatus.SENT
         said = f"{job.step.name}: {job.step.operation} sent to {job.step.system}, attempt {job.attempt.number}"
-        job.carry.say(FactKind.SENT, said, reference=job.step.reference, idempotency_key=key_to_send(job.carry, job.step), attempt=job.attempt.number)
+        job.carry.say(
+            FactKind.SENT,
+            said,
+            reference=job.step.reference,
+            idempotency_key=key_to_send(job.carry, job.step),
+            attempt=job.attempt.number,
+        )
     WriteAttempt.objects.filter(pk__in=[job.attempt.pk for job in sends]).update(status=AttemptStatus.SENT, sent_at=now)
     Step.objects.filter(pk__in=[job.step.pk for job in sends]).update(status=StepStatus.SENT)
     resting.tell([job.carry for job in sends])
@@ -83,7 +93,12 @@ def _take(result: Result) -> None:
 
 def _done(job: Job, answer: Answer, *, found: bool) -> None:
     step, now = job.step, timezone.now()
-    step.status, step.external_id, step.answer, step.done_at = StepStatus.DONE, jsontext.mended(answer.external_id)[:200], jsontext.mended(answer.document), now
+    step.status, step.external_id, step.answer, step.done_at = (
+        StepStatus.DONE,
+        jsontext.mended(answer.external_id)[:200],
+        jsontext.mended(answer.document),
+        now,
+    )
     job.attempt.status, job.attempt.answered_at = AttemptStatus.ACKNOWLEDGED, now
     if found:
         said = f"{step.name}: found {step.reference} in {step.system} as {step.external_id}; adopted, not sent again"
@@ -102,8 +117,18 @@ def _unknown(job: Job, outcome: outcomes.Unknown, result: Result) -> None:
     job.step.status, job.attempt.status = StepStatus.UNKNOWN, AttemptStatus.UNKNOWN
     _note_error(job, result)
     kind = FactKind.PROBED if job.action == Action.PROBE else FactKind.ANSWERED
-    job.carry.say(kind, f"{job.step.name}: outcome unknown: {outcome.message}", reference=job.step.reference, attempt=job.attempt.number)
-    job.carry.rest = Rest(RunStatus.RETRYING, f"looking {job.step.reference} up in {job.step.system} before anything is sent again", due_at=outcome.due_at, counts=job.action == Action.SEND)
+    job.carry.say(
+        kind,
+        f"{job.step.name}: outcome unknown: {outcome.message}",
+        reference=job.step.reference,
+        attempt=job.attempt.number,
+    )
+    job.carry.rest = Rest(
+        RunStatus.RETRYING,
+        f"looking {job.step.reference} up in {job.step.system} before anything is sent again",
+        due_at=outcome.due_at,
+        counts=job.action == Action.SEND,
+    )
 
 
 def _not_there(job: Job) -> None:
@@ -124,7 +149,9 @@ def _again(job: Job, outcome: outcomes.Again, result: Result) -> None:
     if job.action == Action.SEND:
         job.step.status, job.attempt.status = StepStatus.PLANNED, AttemptStatus.REJECTED
     _note_error(job, result)
-    job.carry.say(FactKind.ANSWERED, f"{job.step.name}: {outcome.message}", code=outcome.code, attempt=job.attempt.number)
+    job.carry.say(
+        FactKind.ANSWERED, f"{job.step.name}: {outcome.message}", code=outcome.code, attempt=job.attempt.number
+    )
     job.carry.rest = Rest(RunStatus.RETRYING, outcome.message, due_at=outcome.due_at, counts=not outcome.outage)
 
 
@@ -132,7 +159,11 @@ def _given_up(job: Job, outcome: outcomes.GiveUp, result: Result) -> None:
     if job.action == Action.SEND:
         job.step.status, job.attempt.status = StepStatus.REJECTED, AttemptStatus.REJECTED
     _note_error(job, result)
-    job.carry.say(FactKind.ANSWERED, f"{job.step.name}: {outcome.message}", **{"class": outcome.exception_class, "reason": outcome.reason})
+    job.carry.say(
+        FactKind.ANSWERED,
+        f"{job.step.name}: {outcome.message}",
+        **{"class": outcome.exception_class, "reason": outcome.reason},
+    )
     execute.give_up(job.carry, job.step, outcome)
 
 
@@ -142,7 +173,11 @@ def _errored(job: Job, result: Result) -> None:
         job.step.status, job.attempt.status = StepStatus.UNKNOWN, AttemptStatus.UNKNOWN
     _note_error(job, result)
     error = result.error or RuntimeError("a call ended with neither answer nor error")
-    job.carry.rest = Rest(RunStatus.ERRORED, str(error), failure=failures.errored(job.carry, step=job.step.name, error=error, trace=result.trace))
+    job.carry.rest = Rest(
+        RunStatus.ERRORED,
+        str(error),
+        failure=failures.errored(job.carry, step=job.step.name, error=error, trace=result.trace),
+    )
 
 
 def _note_error(job: Job, result: Result) -> None:

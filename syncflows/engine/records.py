@@ -17,7 +17,19 @@ from syncflows.engine.models import CanonicalRecord, Run
 from syncflows.enums import HoldReason
 
 RELEASED_AT_ONCE = 200
-UPDATED = ["source", "sequence", "event", "run", "document", "amount", "currency", "business_date", "external_ids", "delivered_at", "updated_at"]
+UPDATED = [
+    "source",
+    "sequence",
+    "event",
+    "run",
+    "document",
+    "amount",
+    "currency",
+    "business_date",
+    "external_ids",
+    "delivered_at",
+    "updated_at",
+]
 
 
 def apply(carries: Sequence[Carry]) -> None:
@@ -29,11 +41,19 @@ def apply(carries: Sequence[Carry]) -> None:
         return
     known = _external_ids(carries)
     CanonicalRecord.objects.bulk_create(
-        [_row(carry, known) for carry in carries], update_conflicts=True, unique_fields=["object", "key", "flow"], update_fields=UPDATED
+        [_row(carry, known) for carry in carries],
+        update_conflicts=True,
+        unique_fields=["object", "key", "flow"],
+        update_fields=UPDATED,
     )
     for carry in carries:
         if carry.identifiers:
-            crosswalk.learn(entity=carry.mapping.spec.object, key=carry.run.canonical_key, names=carry.identifiers, by=f"{carry.run.public_id}")
+            crosswalk.learn(
+                entity=carry.mapping.spec.object,
+                key=carry.run.canonical_key,
+                names=carry.identifiers,
+                by=f"{carry.run.public_id}",
+            )
     release_waiting({wait for carry in carries for wait in _answers(carry)})
 
 
@@ -43,10 +63,19 @@ def release_waiting(waits: set[str]) -> int:
     runs = list(held.select_for_update(skip_locked=True).order_by("pk")[:RELEASED_AT_ONCE])
     if not runs:
         return 0
-    lineage.write([lineage.of_run(run, FactKind.RELEASED, f"What it waited for has arrived: {run.waits_for}") for run in runs])
+    lineage.write(
+        [lineage.of_run(run, FactKind.RELEASED, f"What it waited for has arrived: {run.waits_for}") for run in runs]
+    )
     ids = [run.pk for run in runs]
     transitions.move_many(
-        Run.objects.filter(pk__in=ids), machine=RUN, expected=[RunStatus.HELD], to=RunStatus.PENDING, due_at=timezone.now(), hold_reason="", waits_for="", tries=0
+        Run.objects.filter(pk__in=ids),
+        machine=RUN,
+        expected=[RunStatus.HELD],
+        to=RunStatus.PENDING,
+        due_at=timezone.now(),
+        hold_reason="",
+        waits_for="",
+        tries=0,
     )
     hooks.runs_ended(ids, why="released", by=actors.system("engine"))
     jobs.ring("engine.work")
@@ -63,7 +92,10 @@ def main_ids(carry: Carry) -> dict[str, str]:
 
 
 def _external_ids(carries: Sequence[Carry]) -> dict[tuple[str, str, str], dict[str, str]]:
-    rows = CanonicalRecord.objects.filter(object__in={carry.mapping.spec.object for carry in carries}, key__in={carry.run.canonical_key for carry in carries})
+    rows = CanonicalRecord.objects.filter(
+        object__in={carry.mapping.spec.object for carry in carries},
+        key__in={carry.run.canonical_key for carry in carries},
+    )
     return {(row.flow, row.object, row.key): row.external_ids for row in rows}
 
 
@@ -80,7 +112,11 @@ def _row(carry: Carry, known: dict[tuple[str, str, str], dict[str, str]]) -> Can
 def _answers(carry: Carry) -> list[str]:
     entity, own = carry.mapping.spec.object, (carry.contract.spec.system, carry.run.canonical_key)
     names = [(system, name) for system, name in [*carry.identifiers, own] if name]
-    return [crosswalk.waits_for(entity, system, name, target=target) for system, name in names for target in ("", *main_ids(carry))]
+    return [
+        crosswalk.waits_for(entity, system, name, target=target)
+        for system, name in names
+        for target in ("", *main_ids(carry))
+    ]
 
 
 def _date(text: str) -> dt.date | None:

@@ -15,7 +15,18 @@ from syncflows.engine.machines import RUN
 
 ENGINE = actors.system("engine")
 CARRIED = ["flow_version", "canonical", "plan_fingerprint", "amount", "currency", "customer", "updated_at"]
-RESTED = [*CARRIED, "due_at", "hold_reason", "waits_for", "status_reason", "outcome", "tries", "lease_owner", "lease_until", "ended_at"]
+RESTED = [
+    *CARRIED,
+    "due_at",
+    "hold_reason",
+    "waits_for",
+    "status_reason",
+    "outcome",
+    "tries",
+    "lease_owner",
+    "lease_until",
+    "ended_at",
+]
 FACTS = {
     RunStatus.RETRYING: FactKind.RETRY,
     RunStatus.HELD: FactKind.HELD,

@@ -18,7 +18,9 @@ def ceiling_s(policy: Retry, *, attempt: int) -> float:
     return min(policy.cap_s, policy.base_s * policy.factor ** min(attempt - 1, 60))
 
 
-def next_at(policy: Retry, *, attempt: int, now: datetime, retry_after_s: float | None = None, draw: random.Random | None = None) -> datetime:
+def next_at(
+    policy: Retry, *, attempt: int, now: datetime, retry_after_s: float | None = None, draw: random.Random | None = None
+) -> datetime:
     """When the next try is due: jittered, and never before what the far side asked for (Retry-After)."""
     wait_s = (draw or random).uniform(LEAST_S, ceiling_s(policy, attempt=attempt))
     return now + timedelta(seconds=max(wait_s, retry_after_s or 0))

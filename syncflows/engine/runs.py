@@ -35,7 +35,9 @@ def release(run_id: int, *, by: Actor, reason: str, clearance: dict[str, Any] | 
     return run
 
 
-def replay(run_id: int, *, by: Actor, reason: str, payload: dict[str, Any] | None = None, from_step: str | None = None) -> Run:
+def replay(
+    run_id: int, *, by: Actor, reason: str, payload: dict[str, Any] | None = None, from_step: str | None = None
+) -> Run:
     """Run again from the start, or from the step named; with a corrected payload where given. Steps that are done stay done.
 
     Raises Missing, Conflict (running, or a newer event was applied since: that would go back in time), Invalid (no reason, unknown step).
@@ -53,7 +55,9 @@ def replay(run_id: int, *, by: Actor, reason: str, payload: dict[str, Any] | Non
         _restart_from(run, from_step, corrected=bool(facts))
         changed: dict[str, Any] = {"payload": jsontext.storable(payload), "clearances": []} if facts else {}
         run = _move(run, expected=REPLAYABLE, by=by, reason=reason, ended_at=None, **changed)
-        facts.append(lineage.of_run(run, FactKind.REPLAYED, f"Replayed by {by}: {reason}", by=by, from_step=from_step or "start"))
+        facts.append(
+            lineage.of_run(run, FactKind.REPLAYED, f"Replayed by {by}: {reason}", by=by, from_step=from_step or "start")
+        )
         lineage.write(facts)
         jobs.ring(WORK)
     return run
@@ -80,7 +84,9 @@ def _locked(run_id: int) -> Run:
 
 def _move(run: Run, *, expected: tuple[str, ...], by: Actor, reason: str, **values: Any) -> Run:
     if run.status == RunStatus.RUNNING:
-        raise Conflict(f"{run.public_id} is running just now. Wait until it rests, then try again.", code="run_is_running")
+        raise Conflict(
+            f"{run.public_id} is running just now. Wait until it rests, then try again.", code="run_is_running"
+        )
     moved: Run = transitions.move(
         Run, run.pk, machine=RUN, expected=expected, to=RunStatus.PENDING, by=by, reason=reason, due_at=timezone.now(), tries=0, hold_reason="",
         waits_for="", status_reason=reason[:500], human_actions=run.human_actions + (by.kind != "system"), **values,
@@ -103,16 +109,23 @@ def _restart_from(run: Run, from_step: str | None, *, corrected: bool) -> None:
     """Unfinished steps are planned anew. A step named to start from must exist; the ones before it must be done."""
     steps = list(run.steps.all())
     if from_step and from_step not in {step.name for step in steps}:
-        raise Invalid(f"{run.public_id} has no step {from_step!r}. Its steps: {', '.join(step.name for step in steps) or 'none planned yet'}.", code="unknown_step")
+        raise Invalid(
+            f"{run.public_id} has no step {from_step!r}. Its steps: {', '.join(step.name for step in steps) or 'none planned yet'}.",
+            code="unknown_step",
+        )
     for step in steps:
         if step.name == from_step:
             break
         if from_step and step.status != StepStatus.DONE:
-            raise Invalid(f"Step {step.name} comes before {from_step} and is not done. Replay from {step.name} or from the start.", code="step_before_not_done")
+            raise Invalid(
+                f"Step {step.name} comes before {from_step} and is not done. Replay from {step.name} or from the start.",
+                code="step_before_not_done",
+            )
     Step.objects.filter(run=run).exclude(status__in=(StepStatus.DONE, *IN_FLIGHT)).update(status=StepStatus.PLANNED)
 
 
 def _corrected(run: Run, *, before: Any, after: Any, by: Actor, reason: str) -> Any:
     changes = payload_diff(before, after)
-    return lineage.of_run(run, FactKind.CORRECTED, f"{len(changes)} field(s) corrected by {by}: {reason}", by=by, changes=changes)
-
+    return lineage.of_run(
+        run, FactKind.CORRECTED, f"{len(changes)} field(s) corrected by {by}: {reason}", by=by, changes=changes
+    )

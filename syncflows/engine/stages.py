@@ -31,14 +31,18 @@ def prepare(carry: Carry, *, newest: Run | None, lookups: Lookups) -> None:
     except MeshlineError as error:
         carry.rest = _rest_of_error(carry, error)
     except Exception as error:  # noqa: BLE001 - the boundary: a defect becomes a ticket, never a lost run
-        carry.rest = Rest(RunStatus.ERRORED, str(error), failure=failures.errored(carry, error=error, trace=traceback.format_exc()))
+        carry.rest = Rest(
+            RunStatus.ERRORED, str(error), failure=failures.errored(carry, error=error, trace=traceback.format_exc())
+        )
 
 
 def wait_for(carry: Carry, error: Unresolved) -> Rest:
     """Held until the record arrives that would answer."""
     failure = failures.unresolved(carry, entity=error.entity, value=str(error.context["value"]), message=error.message)
     carry.say(FactKind.IDENTITY, error.message, **error.context)
-    return Rest(RunStatus.HELD, error.message, hold_reason=HoldReason.DEPENDENCY, waits_for=error.waits_for, failure=failure)
+    return Rest(
+        RunStatus.HELD, error.message, hold_reason=HoldReason.DEPENDENCY, waits_for=error.waits_for, failure=failure
+    )
 
 
 def _stages(carry: Carry, newest: Run | None, lookups: Lookups) -> Rest | None:
@@ -61,19 +65,45 @@ def _contract(carry: Carry) -> Rest | None:
     found = contracts.violations(contract, carry.payload)
     label = f"{contract.name} {contract.spec.version}"
     if not found:
-        carry.say(FactKind.CONTRACT, f"Holds contract {label}", contract=contract.name, version=contract.spec.version, definition=contract.number)
+        carry.say(
+            FactKind.CONTRACT,
+            f"Holds contract {label}",
+            contract=contract.name,
+            version=contract.spec.version,
+            definition=contract.number,
+        )
         return None
     message = f"{found[0]}" + (f" (and {len(found) - 1} more)" if len(found) > 1 else "")
     listed = [{"path": item.path, "message": item.message} for item in found]
-    carry.say(FactKind.CONTRACT, f"Breaks contract {label}: {message}", contract=contract.name, version=contract.spec.version, violations=listed)
-    failure = failures.of(carry, ExceptionClass.DATA_QUALITY, "contract_violation", f"Breaks contract {label}: {message}", remedy=FIX, step="contract", violations=listed)
+    carry.say(
+        FactKind.CONTRACT,
+        f"Breaks contract {label}: {message}",
+        contract=contract.name,
+        version=contract.spec.version,
+        violations=listed,
+    )
+    failure = failures.of(
+        carry,
+        ExceptionClass.DATA_QUALITY,
+        "contract_violation",
+        f"Breaks contract {label}: {message}",
+        remedy=FIX,
+        step="contract",
+        violations=listed,
+    )
     return Rest(RunStatus.FAILED, failure.message, failure=failure)
 
 
 def _order(carry: Carry, newest: Run | None) -> Rest | None:
     if newest is not None and place(newest) > place(carry.run):
         reason = f"{newest.public_id} carried a newer event of {carry.run.canonical_key}; this one arrived late and changes nothing"
-        carry.say(FactKind.SUPERSEDED, reason, newer_run=newest.public_id, own_sequence=carry.run.sequence, newer_sequence=newest.sequence)
+        carry.say(
+            FactKind.SUPERSEDED,
+            reason,
+            newer_run=newest.public_id,
+            own_sequence=carry.run.sequence,
+            newer_sequence=newest.sequence,
+        )
         return Rest(RunStatus.SUPERSEDED, reason)
     carry.supersedes = True
     return None
@@ -105,7 +135,11 @@ def _canonical(carry: Carry, lookups: Lookups) -> None:
     _headline(carry, scope)
     if lookups.used:
         listed = list(lookups.used)
-        carry.say(FactKind.IDENTITY, "; ".join(f"{used['entity']} {used['value']!r} is {used['key']} ({used['how']})" for used in listed), resolved=listed)
+        carry.say(
+            FactKind.IDENTITY,
+            "; ".join(f"{used['entity']} {used['value']!r} is {used['key']} ({used['how']})" for used in listed),
+            resolved=listed,
+        )
     said = f"Canonical {spec.object} {carry.run.canonical_key}"
     if carry.run.amount is not None and carry.run.currency:
         said += f", {money.Money(carry.run.amount, carry.run.currency)}"
@@ -122,14 +156,20 @@ def _headline(carry: Carry, scope: Scope) -> None:
     run.canonical = carry.document
     carry.business_date = _text(spec.business_date, scope)[:10]
     carry.requester = _text(spec.requester, scope)[:200]
-    carry.identifiers = [(system, str(compiled(source).evaluate(scope) or "")) for system, sources in spec.identifiers.items() for source in sources]
+    carry.identifiers = [
+        (system, str(compiled(source).evaluate(scope) or ""))
+        for system, sources in spec.identifiers.items()
+        for source in sources
+    ]
     if run.customer:
         carry.known_as(run.customer, "customer")
 
 
 def _rest_of_error(carry: Carry, error: MeshlineError) -> Rest:
     if isinstance(error, contracts.Unreadable | EvaluationFailed | money.BadAmount):
-        failure = failures.of(carry, ExceptionClass.DATA_QUALITY, error.code, error.message, remedy=FIX, **error.context)
+        failure = failures.of(
+            carry, ExceptionClass.DATA_QUALITY, error.code, error.message, remedy=FIX, **error.context
+        )
     else:
         remedy = "The flow's definition does not fit this record. The flow owner mends it, applies it and replays."
         failure = failures.of(carry, ExceptionClass.INTERNAL, error.code, error.message, remedy=remedy, **error.context)

@@ -59,7 +59,11 @@ def find(key: str, *, limit: int = MATCHES_SHOWN) -> Trace:
     runs: dict[int, list[Run]] = {}
     for run in Run.objects.filter(event_id__in=events).order_by("id"):
         runs.setdefault(run.event_id, []).append(run)
-    return Trace(wanted, [Match(events[pk], runs.get(pk, []), found[pk]) for pk in ids[:limit] if pk in events], more=len(ids) > limit)
+    return Trace(
+        wanted,
+        [Match(events[pk], runs.get(pk, []), found[pk]) for pk in ids[:limit] if pk in events],
+        more=len(ids) > limit,
+    )
 
 
 def of_run(run: Run) -> Story:
@@ -90,9 +94,13 @@ def as_json(story: Story) -> dict[str, Any]:
 
 def _by(wanted: str, limit: int) -> dict[int, str]:
     """Event row numbers with how they answer to the key."""
-    direct = Event.objects.filter(Q(public_id=wanted) | Q(canonical_key=wanted) | Q(correlation_id=wanted) | Q(source_event_id=wanted))
+    direct = Event.objects.filter(
+        Q(public_id=wanted) | Q(canonical_key=wanted) | Q(correlation_id=wanted) | Q(source_event_id=wanted)
+    )
     found = dict.fromkeys(direct.order_by("-id").values_list("id", flat=True)[:limit], "event")
-    runs = Run.objects.filter(public_id=wanted) if wanted.startswith("run_") else Run.objects.filter(canonical_key=wanted)
+    runs = (
+        Run.objects.filter(public_id=wanted) if wanted.startswith("run_") else Run.objects.filter(canonical_key=wanted)
+    )
     _add(found, ((pk, "record") for pk in runs.order_by("-id").values_list("event_id", flat=True)[:limit]))
     names = TraceKey.objects.filter(value=wanted).order_by("-event_id").values_list("event_id", "kind")[:limit]
     _add(found, names)
@@ -123,4 +131,11 @@ def _run(run: Run, steps: list[Step]) -> dict[str, Any]:
 
 def _fact(fact: LineageFact, public: dict[int, str]) -> dict[str, Any]:
     run = public.get(fact.run_id) if fact.run_id else None
-    return {"at": fact.at.isoformat(), "kind": fact.kind, "run": run, "summary": fact.summary, "detail": fact.detail, "actor": fact.actor or "engine"}
+    return {
+        "at": fact.at.isoformat(),
+        "kind": fact.kind,
+        "run": run,
+        "summary": fact.summary,
+        "detail": fact.detail,
+        "actor": fact.actor or "engine",
+    }

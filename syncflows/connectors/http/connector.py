@@ -158,9 +158,10 @@ class HttpConnector:
         variables = {"document": call.document, "reference": call.reference, "idempotency_key": call.idempotency_key}
         variables["external_id"] = call.external_id
         default = call.document if operation.method != "DELETE" else None
-        return self._built(
+        body: bytes | None = self._built(
             lambda: requests.build_body(operation.body, variables=variables, default=default, where=f"{where}.body")
         )
+        return body
 
     def _outgoing(
         self,

@@ -148,12 +148,19 @@ spec: {members: [sam], on_call: sam}
 
 
 def define(
-    url: str, *, read_s: float = 1, settle_s: float = 0.3, attempts: int = 6, on_change: str = "duplicate, update: update_order"
+    url: str,
+    *,
+    read_s: float = 1,
+    settle_s: float = 0.3,
+    attempts: int = 6,
+    on_change: str = "duplicate, update: update_order",
 ) -> None:
     """Apply the definitions against the ERP at `url`."""
     text = DEFINITIONS.replace("@URL@", url).replace("@READ_S@", str(read_s)).replace("@SETTLE_S@", str(settle_s))
     how, _, update = on_change.partition(", update: ")
-    text = text.replace("@ATTEMPTS@", str(attempts)).replace("@ON_CHANGE@", how + (f"\n      update: {update}" if update else ""))
+    text = text.replace("@ATTEMPTS@", str(attempts)).replace(
+        "@ON_CHANGE@", how + (f"\n      update: {update}" if update else "")
+    )
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "deals.yaml").write_text(text)
         summary = apply.apply(files.load(Path(folder)), by=actors.system("tests"))
@@ -162,7 +169,12 @@ def define(
 
 def customer(url: str) -> str:
     """A customer in the ERP; its id."""
-    answer = httpx.post(f"{url}/erp/customers", json={"external_id": "C1", "name": "Acme"}, headers={"Authorization": "Bearer erp-demo-token"}, trust_env=False)
+    answer = httpx.post(
+        f"{url}/erp/customers",
+        json={"external_id": "C1", "name": "Acme"},
+        headers={"Authorization": "Bearer erp-demo-token"},
+        trust_env=False,
+    )
     answer.raise_for_status()
     return str(answer.json()["id"])
 
@@ -170,7 +182,11 @@ def customer(url: str) -> str:
 def send(*numbers: int, customer_id: str, amount: Decimal = Decimal("100.00"), **values: Any) -> list[Event]:
     """Accept a deal for each number."""
     arrivals = [
-        Arrival(source="crm", type="deal.changed", payload={"deal_id": f"D{number}", "customer_id": customer_id, "amount": amount, **values})
+        Arrival(
+            source="crm",
+            type="deal.changed",
+            payload={"deal_id": f"D{number}", "customer_id": customer_id, "amount": amount, **values},
+        )
         for number in numbers
     ]
     receipts = ingest.accept(arrivals, catalog=catalog.current())
@@ -198,20 +214,25 @@ def carry(*, until: str, run: Run, timeout_s: float = 15) -> Run:
 def orders(server: SandboxServer | str) -> list[dict[str, Any]]:
     """Every order in the ERP's own books."""
     url = server if isinstance(server, str) else server.url
-    text = httpx.get(f"{url}/_control/ledger", params={"entity": "orders", "full": "1"}, timeout=30, trust_env=False).text
-
+    text = httpx.get(
+        f"{url}/_control/ledger", params={"entity": "orders", "full": "1"}, timeout=30, trust_env=False
+    ).text
 
     return [json.loads(line) for line in text.splitlines() if line.strip()]
 
 
 def ledger(url: str, entity: str = "orders") -> dict[str, Any]:
     """The ERP's own sums."""
-    found: dict[str, Any] = httpx.get(f"{url}/_control/ledger", params={"entity": entity}, timeout=30, trust_env=False).json()
+    found: dict[str, Any] = httpx.get(
+        f"{url}/_control/ledger", params={"entity": entity}, timeout=30, trust_env=False
+    ).json()
     return found
 
 
 def fault(url: str, kind: str, **values: Any) -> None:
-    httpx.post(f"{url}/_control/faults", json={"system": "erp", "kind": kind, **values}, trust_env=False).raise_for_status()
+    httpx.post(
+        f"{url}/_control/faults", json={"system": "erp", "kind": kind, **values}, trust_env=False
+    ).raise_for_status()
 
 
 def database_url() -> str:

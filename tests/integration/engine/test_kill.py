@@ -31,7 +31,12 @@ def worker(log: Path) -> Iterator[subprocess.Popen[bytes]]:
     environment = deals.environment(MESHLINE_LEASE_S="2", MESHLINE_LOG_LEVEL="WARNING")
     with log.open("ab") as stream:
         process = subprocess.Popen(
-            [sys.executable, "manage.py", "drain", "--timeout-s", "240"], cwd=ROOT, env=environment, stdout=stream, stderr=stream, start_new_session=True
+            [sys.executable, "manage.py", "drain", "--timeout-s", "240"],
+            cwd=ROOT,
+            env=environment,
+            stdout=stream,
+            stderr=stream,
+            start_new_session=True,
         )
         try:
             yield process
@@ -55,22 +60,36 @@ def test_killed_workers_lose_and_double_nothing(sandbox: SandboxServer, erp: str
     for start in range(0, EVENTS, 500):
         deals.send(*range(start, start + 500), customer_id=customer_id)
     httpx.post(f"{erp}/_control/faults", json={"seed": seed}, trust_env=False)
-    deals.fault(erp, "timeout_after_commit", path_prefix="/erp/orders", method="POST", probability=0.005, params={"hang_s": 2})
+    deals.fault(
+        erp, "timeout_after_commit", path_prefix="/erp/orders", method="POST", probability=0.005, params={"hang_s": 2}
+    )
     deals.fault(erp, "cut_before_commit", path_prefix="/erp/orders", method="POST", probability=0.003)
     log = tmp_path / "worker.log"
 
     for kill in range(KILLS):
         goal = done() + draw.randrange(20, EVENTS // (KILLS + 2))
         with worker(log) as process:
-            polling.until(lambda goal=goal: done() >= goal or process.poll() is not None, timeout_s=90, what=lambda: log.read_text()[-2000:], every_s=0.02)
+            polling.until(
+                lambda goal=goal: done() >= goal or process.poll() is not None,
+                timeout_s=90,
+                what=lambda: log.read_text()[-2000:],
+                every_s=0.02,
+            )
             assert process.poll() is None, f"the worker ended by itself before kill {kill}: {log.read_text()[-2000:]}"
     with worker(log) as process:
-        polling.until(lambda: process.poll() is not None, timeout_s=200, what=lambda: f"{done()} done; {log.read_text()[-2000:]}", every_s=0.2)
+        polling.until(
+            lambda: process.poll() is not None,
+            timeout_s=200,
+            what=lambda: f"{done()} done; {log.read_text()[-2000:]}",
+            every_s=0.2,
+        )
 
     books = deals.ledger(erp)
     assert (books["count"], books["duplicates"]) == (EVENTS, [])
     assert books["sum"] == {"USD": f"{EVENTS * 100}.00"}
     assert {order["external_id"] for order in deals.orders(erp)} == {f"D{number}" for number in range(EVENTS)}
     assert done() == EVENTS
-    unexplained = set(Run.objects.values_list("id", flat=True)) - set(LineageFact.objects.filter(kind="completed").values_list("run_id", flat=True))
+    unexplained = set(Run.objects.values_list("id", flat=True)) - set(
+        LineageFact.objects.filter(kind="completed").values_list("run_id", flat=True)
+    )
     assert unexplained == set()

@@ -178,6 +178,22 @@ def test_refused_later_step_is_partial_and_replays_from_there(erp: str, customer
     assert Ticket.objects.get(pk=ticket.pk).status == "resolved"
 
 
+def test_ignored_newer_event_leaves_half_an_order_to_its_ticket(erp: str, customer_id: str) -> None:
+    deals.fault(erp, "status", path_prefix="/erp/invoices", method="POST", params={"status": 422})
+    [half] = deals.send(1, customer_id=customer_id, invoice=True, changed="2026-01-01")
+    [held] = deals.send(2, customer_id=customer_id, amount=Decimal("50.00"), list="100.00", changed="2026-01-01")
+    deals.carry(until=RunStatus.FAILED, run=deals.run_of(half))
+    deals.carry(until=RunStatus.HELD, run=deals.run_of(held))
+
+    for event in deals.send(1, 2, customer_id=customer_id, stage="open", changed="2026-01-02"):
+        deals.carry(until=RunStatus.IGNORED, run=deals.run_of(event))
+
+    assert deals.run_of(half).status == RunStatus.FAILED
+    assert Ticket.objects.get(run=deals.run_of(half)).status == "open"
+    assert deals.run_of(held).status == RunStatus.SUPERSEDED
+    assert Ticket.objects.get(run=deals.run_of(held)).status == "resolved"
+
+
 def test_rate_limit_honours_retry_after(erp: str, customer_id: str) -> None:
     deals.fault(
         erp, "status", path_prefix="/erp/orders", method="POST", count=1, params={"status": 429, "retry_after": 2}

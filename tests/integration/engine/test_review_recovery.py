@@ -54,11 +54,20 @@ def test_answers_that_could_not_be_written_at_once_are_written_singly_with_their
     assert len(deals.orders(erp)) == 3
 
 
-def test_one_run_that_cannot_be_written_takes_no_other_with_it(erp: str, customer_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_run_that_cannot_be_written_takes_no_other_with_it(
+    erp: str, customer_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     [bad] = deals.send(1, customer_id=customer_id, amount="1.00", list="100.00")
     good = deals.send(2, 3, customer_id=customer_id, amount="1.00", list="100.00")
     poison = deals.run_of(bad).pk
-    failing_once_for(monkeypatch, resting, "apply", lambda carries: any(carry.run.pk == poison and carry.rest.status == RunStatus.HELD for carry in carries if carry.rest))
+    failing_once_for(
+        monkeypatch,
+        resting,
+        "apply",
+        lambda carries: any(
+            carry.run.pk == poison and carry.rest.status == RunStatus.HELD for carry in carries if carry.rest
+        ),
+    )
 
     batch.work()
 
@@ -152,7 +161,9 @@ def test_time_to_settle_begins_when_we_stopped_listening(erp: str, customer_id: 
     assert WriteAttempt.objects.get().status == AttemptStatus.UNKNOWN
 
 
-def test_nothing_is_sent_once_the_lease_may_be_somebody_elses(erp: str, customer_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_sent_once_the_lease_may_be_somebody_elses(
+    erp: str, customer_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     [event] = deals.send(1, customer_id=customer_id)
     monkeypatch.setattr(claims.Lease, "holds", lambda lease: False)
     batch.work()
@@ -186,7 +197,9 @@ def test_answer_with_a_nul_is_kept(erp: str, customer_id: str, monkeypatch: pyte
     assert run.steps.get().answer == {"said": "a\ufffdb"}
 
 
-def test_broken_batch_is_given_back_and_not_claimed_at_once(erp: str, customer_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_broken_batch_is_given_back_and_not_claimed_at_once(
+    erp: str, customer_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     [event] = deals.send(1, customer_id=customer_id)
 
     def broken(*args: object) -> None:
@@ -211,7 +224,9 @@ def test_run_that_waits_for_a_delivery_is_not_woken_by_the_record_alone(erp: str
     assert sweeping.release_resolved() == 1
 
 
-def test_names_that_nobody_answers_to_do_not_hide_the_others(erp: str, customer_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_that_nobody_answers_to_do_not_hide_the_others(
+    erp: str, customer_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sweeping, "WAITS_LOOKED_AT", 1)
     monkeypatch.setattr(sweeping, "_looked_at", [""])
     first, never, ready = deals.send(1, 2, 3, customer_id=customer_id)
@@ -222,5 +237,3 @@ def test_names_that_nobody_answers_to_do_not_hide_the_others(erp: str, customer_
         Run.objects.filter(event=event).update(status=RunStatus.HELD, hold_reason=HoldReason.DEPENDENCY, waits_for=wait)
 
     assert [sweeping.release_resolved() for _ in range(2)] == [0, 1]
-
-

@@ -49,6 +49,7 @@ def test_amount_text_refuses_what_is_no_number(value):
     ("seconds", "text"),
     [
         (0, "0 s"),
+        (0.4, "under 1 s"),
         (59, "59 s"),
         (60, "1 min"),
         (3599, "59 min"),

@@ -23,7 +23,9 @@ class Command(BaseCommand):
     help = "Carry all due work to rest in this process, waiting for retries that come due before the timeout."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--timeout-s", type=float, default=600, help="give up waiting after this many seconds (default 600)")
+        parser.add_argument(
+            "--timeout-s", type=float, default=600, help="give up waiting after this many seconds (default 600)"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["timeout_s"] <= 0:
@@ -33,10 +35,15 @@ class Command(BaseCommand):
             self._drain(time.monotonic() + options["timeout_s"])
             counts = _counts(began)
         except DatabaseError as error:
-            raise CommandError(f"The database does not answer: {error}. Nothing is lost; run drain again when it is back.", returncode=2) from error
+            raise CommandError(
+                f"The database does not answer: {error}. Nothing is lost; run drain again when it is back.",
+                returncode=2,
+            ) from error
         self.stdout.write(json.dumps(counts))
         if counts["remaining"] or counts["retrying"]:
-            raise CommandError(f"{counts['remaining']} due and {counts['retrying']} retrying runs are left after {options['timeout_s']:g} s; run drain again.")
+            raise CommandError(
+                f"{counts['remaining']} due and {counts['retrying']} retrying runs are left after {options['timeout_s']:g} s; run drain again."
+            )
 
     def _drain(self, end: float) -> None:
         swept = 0.0

@@ -19,7 +19,9 @@ class Command(BaseCommand):
     help = "Tell the story of a record: every decision, attempt and answer, in order."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("key", help="canonical key, order number, external id, correlation id, customer, evt_… or run_…")
+        parser.add_argument(
+            "key", help="canonical key, order number, external id, correlation id, customer, evt_… or run_…"
+        )
         parser.add_argument("--json", action="store_true", help="one JSON object instead of prose")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -27,11 +29,23 @@ class Command(BaseCommand):
             found = trace.find(options["key"])
             stories = [trace.of_event(match.event) for match in found.matches[:STORIES_PRINTED]]
         except DatabaseError as error:
-            raise CommandError(f"The database does not answer: {error}. Try again when it is back.", returncode=2) from error
+            raise CommandError(
+                f"The database does not answer: {error}. Try again when it is back.", returncode=2
+            ) from error
         if not stories:
-            raise CommandError(f"Nothing answers to {options['key']!r}. Keys are exact: an opportunity or order number, a correlation id, a customer's name, evt_… or run_….")
+            raise CommandError(
+                f"Nothing answers to {options['key']!r}. Keys are exact: an opportunity or order number, a correlation id, a customer's name, evt_… or run_…."
+            )
         if options["json"]:
-            self.stdout.write(jsontext.dumps({"key": found.key, "matches": len(found.matches), "records": [trace.as_json(story) for story in stories]}))
+            self.stdout.write(
+                jsontext.dumps(
+                    {
+                        "key": found.key,
+                        "matches": len(found.matches),
+                        "records": [trace.as_json(story) for story in stories],
+                    }
+                )
+            )
             return
         for story in stories:
             self._tell(story)
@@ -40,7 +54,9 @@ class Command(BaseCommand):
 
     def _tell(self, story: trace.Story) -> None:
         event = story.event
-        self.stdout.write(f"{event.public_id}  {event.type} from {event.source}  {event.canonical_key}  correlation {event.correlation_id}")
+        self.stdout.write(
+            f"{event.public_id}  {event.type} from {event.source}  {event.canonical_key}  correlation {event.correlation_id}"
+        )
         for run in story.runs:
             self.stdout.write(f"  {run.public_id}  {run.flow}: {run.get_status_display()}. {run.status_reason}")
         for fact in story.facts:
