@@ -65,40 +65,35 @@ def next_job(carry: Carry, *, catalog: Catalog, board: health.Board) -> Job | No
         return None
     closed_until = board.closed_until(step.system)
     if closed_until is not None:
-        carry.rest = Rest(
-            RunStatus.RETRYING,
-            f"{step.system} is not taking calls: {board.rows[step.system].state_reason}",
-            due_at=closed_until,
-            waits_for=health.waits_for(step.system),
-            counts=False,
-        )
+        carry.rest = _waiting(step, board, until=closed_until)
         return None
     try:
         return _job(carry, step, catalog)
-    except Unresolved as error:
-        carry.rest = stages.wait_for(carry, error)
-    except EvaluationFailed as error:
-        give_up(carry, step, outcomes.of_document(error, part_done=_part_done(carry)))
-    except MeshlineError as error:
-        give_up(
-            carry,
-            step,
-            outcomes.of_error(
-                _definition_error(error),
-                policy=Retry(),
-                tries=1,
-                now=timezone.now(),
-                part_done=False,
-                system=step.system,
-            ),
-        )
     except Exception as error:  # noqa: BLE001 - the boundary: a defect in one run's document must not break off the others of its batch
-        carry.rest = Rest(
-            RunStatus.ERRORED,
-            str(error),
-            failure=failures.errored(carry, step=step.name, error=error, trace=traceback.format_exc()),
-        )
+        _rest_of_error(carry, step, error)
     return None
+
+
+def _waiting(step: Step, board: health.Board, *, until: datetime) -> Rest:
+    reason = f"{step.system} is not taking calls: {board.rows[step.system].state_reason}"
+    return Rest(RunStatus.RETRYING, reason, due_at=until, waits_for=health.waits_for(step.system), counts=False)
+
+
+def _rest_of_error(carry: Carry, step: Step, error: Exception) -> None:
+    """Where a run comes to rest whose next call could not even be made."""
+    if isinstance(error, Unresolved):
+        carry.rest = stages.wait_for(carry, error)
+    elif isinstance(error, EvaluationFailed):
+        give_up(carry, step, outcomes.of_document(error, part_done=_part_done(carry)))
+    elif isinstance(error, MeshlineError):
+        unfit, now = _definition_error(error), timezone.now()
+        give_up(
+            carry, step, outcomes.of_error(unfit, policy=Retry(), tries=1, now=now, part_done=False, system=step.system)
+        )
+    else:
+        trace = "".join(traceback.format_exception(error))
+        failure = failures.errored(carry, step=step.name, error=error, trace=trace)
+        carry.rest = Rest(RunStatus.ERRORED, str(error), failure=failure)
 
 
 def perform(jobs: Sequence[Job], *, holds: Callable[[], bool]) -> list[Result]:
