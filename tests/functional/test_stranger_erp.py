@@ -5,7 +5,6 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import pytest
 from django.core.management import call_command
 
 from meshline.kernel import jsontext
-from syncflows.engine import api_arrivals, cloudevents, connections, ingest
+from syncflows.engine import cloudevents, connections, ingest
 from syncflows.engine.arrivals import Arrival
 from syncflows.governance import catalog
 from tests.architecture.code import CHECKOUT
@@ -114,8 +113,6 @@ def test_the_guides_order_is_made_once_where_the_erp_falls_silent_after_the_comm
 
 @pytest.mark.django_db(transaction=True)
 def test_the_guides_request_is_taken(folder: Path, erp: stranger_erp.Erp, live_server: Any) -> None:
-    if not hasattr(api_arrivals.EventList, "post") and find_spec("syncflows.engine.api_events") is None:
-        pytest.skip("POST /api/v1/events/ is not part of this tree yet")
     run("flows", "apply", str(folder))
     token = run("token", "create", "our crm", scopes="events:write")["token"]
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/cloudevents+json"}
@@ -130,8 +127,6 @@ def test_the_guides_request_is_taken(folder: Path, erp: stranger_erp.Erp, live_s
 
 @pytest.mark.django_db(transaction=True)
 def test_the_guides_comparison_finds_no_difference_and_then_exactly_one(folder: Path, erp: stranger_erp.Erp) -> None:
-    if find_spec("reconciliation.management.commands.reconcile") is None:
-        pytest.skip("manage.py reconcile is not part of this tree yet")
     run("flows", "apply", str(folder))
     send()
     run("drain", "--timeout-s", "30")
