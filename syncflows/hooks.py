@@ -76,7 +76,7 @@ def on_failure(hook: FailureHook) -> None:
 def on_run_ended(hook: RunHook) -> None:
     """Register what closes tickets and approvals of runs that went on or ended by themselves: (run row ids, why, by).
 
-    `why`: completed, ignored, superseded (all ended), or released (a record it waited for has arrived; it runs again).
+    `why`: completed, ignored, superseded (all ended), released (a record it waited for has arrived; it runs again), or replayed (by a person).
     """
     _run_ended.append(hook)
 

@@ -78,6 +78,12 @@ def is_update(step: Step) -> bool:
     return bool(step.external_id) and step.status != StepStatus.DONE
 
 
+def left_alone(carry: Carry, own: Step) -> bool:
+    """Whether the run was replayed from a later step: what is done before that stays as it is."""
+    start = (carry.run.replay or {}).get("from_index")
+    return start is not None and own.index < int(start)
+
+
 def _settled(carry: Carry, planned: Step, own: Step | None, owners: dict[str, Step], fresh: list[Step]) -> Step:
     if own is not None and _of_another_plan(carry, planned, own):
         return own
@@ -113,6 +119,8 @@ def _own(carry: Carry, planned: Step, own: Step) -> Step:
         carry.wanted[own.index] = planned
         return own
     if own.status == StepStatus.DONE:
+        if left_alone(carry, own):
+            return own
         if not plans.is_late(planned) and own.document_fingerprint != planned.document_fingerprint:
             _changed(carry, planned, own, other=carry.run.public_id)
             if planned.status != StepStatus.DONE and not carry.rest:

@@ -7,6 +7,7 @@ running > failed or errored when a person must act; from any of those three back
 from meshline.kernel.transitions import Machine
 from syncflows.engine.enums import EventStatus
 from syncflows.engine.enums import RunStatus as R
+from syncflows.engine.replays.enums import ReplayStatus as P
 
 RUN = Machine(
     "run",
@@ -32,5 +33,19 @@ EVENT = Machine(
         EventStatus.UNROUTED: set(),
         EventStatus.QUARANTINED: {EventStatus.RELEASED},
         EventStatus.RELEASED: set(),
+    },
+)
+
+# A replay is previewed before it runs; what has begun when it is paused or cancelled ends by itself, the rest stays untouched.
+REPLAY = Machine(
+    "replay",
+    {
+        P.DRAFT: {P.PREVIEWING, P.CANCELLED},
+        P.PREVIEWING: {P.PREVIEWED, P.CANCELLED},
+        P.PREVIEWED: {P.RUNNING, P.CANCELLED},
+        P.RUNNING: {P.PAUSED, P.DONE, P.CANCELLED},
+        P.PAUSED: {P.RUNNING, P.CANCELLED},
+        P.DONE: set(),
+        P.CANCELLED: set(),
     },
 )

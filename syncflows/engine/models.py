@@ -91,6 +91,10 @@ class Run(models.Model):
     clearances = models.JSONField(
         default=list, help_text="decisions of people that policies honour: policy, rule, fingerprint, by, at, via"
     )
+    replay = models.JSONField(
+        null=True,
+        help_text="how it was replayed last: job, from_step, versions (row numbers of the definitions to use; null: those in force)",
+    )
     plan_fingerprint = models.CharField(max_length=64, blank=True)
     amount = models.DecimalField(null=True, blank=True, **AMOUNT)
     currency = models.CharField(max_length=3, blank=True)
@@ -274,3 +278,10 @@ class SourceFile(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["source", "fingerprint"], name="one_progress_per_file")]
+
+
+from syncflows.engine.replays.models import ReplayItem, ReplayJob  # noqa: E402 - their rows point at these
+
+__all__ = [
+    "CanonicalRecord", "CrosswalkEntry", "Event", "LineageFact", "ReplayItem", "ReplayJob", "Run", "SourceFile", "Step", "TraceKey", "WriteAttempt",
+]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.db import transaction
@@ -10,14 +11,18 @@ from django.utils import timezone
 from meshline.kernel import jobs, jsontext, transitions
 from meshline.kernel.actors import Actor
 from meshline.kernel.errors import Conflict, Invalid, Missing
+from syncflows import hooks
 from syncflows.engine import lineage, ordering
 from syncflows.engine.differences import payload_diff
 from syncflows.engine.enums import IN_FLIGHT, PARKED, FactKind, RunStatus, StepStatus
 from syncflows.engine.machines import RUN
-from syncflows.engine.models import Run, Step
+from syncflows.engine.models import LineageFact, Run, Step
 
 WORK = "engine.work"
-REPLAYABLE = (*PARKED, RunStatus.RETRYING, RunStatus.IGNORED, RunStatus.COMPLETED, RunStatus.CANCELLED)
+REPLAYED = "replayed"  # what the hooks are told
+REPLAYABLE = (
+    *PARKED, RunStatus.RETRYING, RunStatus.IGNORED, RunStatus.COMPLETED, RunStatus.CANCELLED, RunStatus.SUPERSEDED
+)  # fmt: skip
 
 
 def release(run_id: int, *, by: Actor, reason: str, clearance: dict[str, Any] | None = None) -> Run:
@@ -36,12 +41,21 @@ def release(run_id: int, *, by: Actor, reason: str, clearance: dict[str, Any] | 
 
 
 def replay(
-    run_id: int, *, by: Actor, reason: str, payload: dict[str, Any] | None = None, from_step: str | None = None
+    run_id: int,
+    *,
+    by: Actor,
+    reason: str,
+    payload: dict[str, Any] | None = None,
+    from_step: str | None = None,
+    versions: dict[str, Any] | None = None,
+    job: str = "",
 ) -> Run:
-    """Run again from the start, or from the step named; with a corrected payload where given. Steps that are done stay done.
+    """Run again from the start, or from the step named; with a corrected payload where given. Steps that are done stay done: from a step, as they are.
 
+    `versions` as `replays.versions` gives them: the definitions to use instead of those in force. `job` the replay this is part of.
+    Ends the run's live tickets and voids what is asked about it. Every replay, of one or of many, comes through here.
     Raises Missing, Conflict (running, or a newer event was applied since: that would go back in time), Invalid (no reason, unknown step).
-    Locks: the run.
+    Locks: the run, then what the upper apps hold about it.
     """
     if not reason.strip():
         raise Invalid("A replay needs a reason: it becomes part of the record's lineage.", code="reason_missing")
@@ -52,13 +66,13 @@ def replay(
         facts = []
         if payload is not None and payload != before:
             facts.append(_corrected(run, before=before, after=payload, by=by, reason=reason))
-        _restart_from(run, from_step, corrected=bool(facts))
+        index = _restart_from(run, from_step)
         changed: dict[str, Any] = {"payload": jsontext.storable(payload), "clearances": []} if facts else {}
+        changed["replay"] = {"job": job, "from_step": from_step or "", "from_index": index, "versions": versions}
         run = _move(run, expected=REPLAYABLE, by=by, reason=reason, ended_at=None, **changed)
-        facts.append(
-            lineage.of_run(run, FactKind.REPLAYED, f"Replayed by {by}: {reason}", by=by, from_step=from_step or "start")
-        )
+        facts.append(_replayed(run, from_step, versions, by=by, reason=reason))
         lineage.write(facts)
+        hooks.runs_ended([run.pk], why=REPLAYED, by=by)
         jobs.ring(WORK)
     return run
 
@@ -97,17 +111,29 @@ def _move(run: Run, *, expected: tuple[str, ...], by: Actor, reason: str, **valu
 def _refuse_going_back(run: Run) -> None:
     newer = ordering.newer_run(run)
     if newer is not None:
-        raise Conflict(
-            f"{run.public_id} speaks of {run.canonical_key} as of {run.sequence or run.created_at.isoformat()}; {newer.public_id} carried a newer event of it "
-            f"and is {newer.get_status_display().lower()}. Replaying would overwrite newer data with older. Work on {newer.public_id} instead.",
-            code="would_go_back_in_time",
-            context={"newer_run": newer.public_id, "document": newer.canonical},
-        )
+        raise going_back(run, newer)
 
 
-def _restart_from(run: Run, from_step: str | None, *, corrected: bool) -> None:
-    """Unfinished steps are planned anew. A step named to start from must exist; the ones before it must be done."""
-    steps = list(run.steps.all())
+def going_back(run: Run, newer: Run) -> Conflict:
+    """Why a run may not be replayed once a newer event of its record has spoken."""
+    return Conflict(
+        f"{run.public_id} speaks of {run.canonical_key} as of {run.sequence or run.created_at.isoformat()}; {newer.public_id} carried a newer event of it "
+        f"and is {newer.get_status_display().lower()}. Replaying would overwrite newer data with older. Work on {newer.public_id} instead.",
+        code="would_go_back_in_time",
+        context={"newer_run": newer.public_id, "document": newer.canonical},
+    )
+
+
+def _replayed(
+    run: Run, from_step: str | None, versions: dict[str, Any] | None, *, by: Actor, reason: str
+) -> LineageFact:
+    told = {"from_step": from_step or "start", "versions": versions["labels"] if versions else "current"}
+    part = {"job": run.replay["job"]} if run.replay and run.replay["job"] else {}
+    return lineage.of_run(run, FactKind.REPLAYED, f"Replayed by {by}: {reason}", by=by, **told, **part)
+
+
+def check_step(run: Run, from_step: str, steps: Sequence[Step]) -> int | None:
+    """The place of the step to start from; None from the start. Raises Invalid where it does not exist or one before it is not done."""
     if from_step and from_step not in {step.name for step in steps}:
         raise Invalid(
             f"{run.public_id} has no step {from_step!r}. Its steps: {', '.join(step.name for step in steps) or 'none planned yet'}.",
@@ -115,13 +141,20 @@ def _restart_from(run: Run, from_step: str | None, *, corrected: bool) -> None:
         )
     for step in steps:
         if step.name == from_step:
-            break
+            return step.index
         if from_step and step.status != StepStatus.DONE:
             raise Invalid(
                 f"Step {step.name} comes before {from_step} and is not done. Replay from {step.name} or from the start.",
                 code="step_before_not_done",
             )
+    return None
+
+
+def _restart_from(run: Run, from_step: str | None) -> int | None:
+    """Unfinished steps are planned anew."""
+    index = check_step(run, from_step or "", list(run.steps.all()))
     Step.objects.filter(run=run).exclude(status__in=(StepStatus.DONE, *IN_FLIGHT)).update(status=StepStatus.PLANNED)
+    return index
 
 
 def _corrected(run: Run, *, before: Any, after: Any, by: Actor, reason: str) -> Any:

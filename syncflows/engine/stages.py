@@ -80,6 +80,7 @@ def _contract(carry: Carry) -> Rest | None:
         f"Breaks contract {label}: {message}",
         contract=contract.name,
         version=contract.spec.version,
+        definition=contract.number,
         violations=listed,
     )
     failure = failures.of(

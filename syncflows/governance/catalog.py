@@ -82,6 +82,19 @@ def at_version(version_id: int) -> Versioned:
     return _versioned(row)
 
 
+def kept(version_id: int) -> Versioned:
+    """One version, active or not, read once per process: versions never change. Raises Missing."""
+    try:
+        return _kept(connection.settings_dict["NAME"], version_id)
+    except DefinitionVersion.DoesNotExist:
+        raise Missing(f"The definition version {version_id} is gone.", code="version_gone") from None
+
+
+@lru_cache(maxsize=2048)
+def _kept(database: str, version_id: int) -> Versioned:
+    return at_version(version_id)
+
+
 @lru_cache(maxsize=2048)
 def _parsed(database: str, version_id: int, kind: str, name: str, number: int, fingerprint: str) -> Versioned:
     return at_version(version_id)
@@ -93,4 +106,16 @@ def _versioned(row: DefinitionVersion) -> Versioned:
     return Versioned(row.pk, kind, row.definition.name, row.title, row.number, row.fingerprint, spec)
 
 
-__all__ = ["Catalog", "Contract", "Flow", "Mapping", "Policy", "Route", "System", "Versioned", "at_version", "current"]
+__all__ = [
+    "Catalog",
+    "Contract",
+    "Flow",
+    "Mapping",
+    "Policy",
+    "Route",
+    "System",
+    "Versioned",
+    "at_version",
+    "current",
+    "kept",
+]
