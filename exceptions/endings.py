@@ -30,7 +30,7 @@ def close_of_runs(run_ids: list[int], why: str, by: Actor) -> None:
 
     Idempotent: on the run. Locks: approvals and tickets of the runs (the caller holds the runs).
     """
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         rows = Ticket.objects.select_for_update(of=("self",)).filter(
             run_id__in=run_ids, subject__startswith="run:", status__in=LIVE
         )

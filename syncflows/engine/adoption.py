@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
+from meshline.kernel import bulk_rows
 from syncflows.engine import failures, plans
 from syncflows.engine.carry import Carry, Rest
 from syncflows.engine.enums import IN_FLIGHT, FactKind, RunStatus, StepStatus
@@ -39,8 +40,9 @@ def settle(carries: Sequence[Carry]) -> None:
         carry.steps = [
             _settled(carry, planned, own.get((carry.run.pk, planned.index)), owners, fresh) for planned in carry.steps
         ]
-    Step.objects.bulk_create(fresh)
-    tried = {step.pk: carry for carry in carries for step in carry.steps if step not in fresh}
+    new = set(map(id, fresh))
+    bulk_rows.create(fresh)
+    tried = {step.pk: carry for carry in carries for step in carry.steps if id(step) not in new}
     for attempt in WriteAttempt.objects.filter(step__in=tried).order_by("number") if tried else ():
         tried[attempt.step_id].attempts[attempt.step_id] = attempt
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 
@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from meshline.kernel import bulk_rows, jsontext, transitions
+from meshline.kernel import jsontext, transitions
 from meshline.kernel.errors import MeshlineError
 from syncflows.engine import (
     adoption,
@@ -34,7 +34,7 @@ from syncflows.engine.crosswalk import Lookups
 from syncflows.engine.enums import DUE, PARKED, FactKind, RunStatus
 from syncflows.engine.execute import Job
 from syncflows.engine.machines import RUN
-from syncflows.engine.models import Run
+from syncflows.engine.models import Run, WriteAttempt
 from syncflows.governance import catalog as definitions
 from syncflows.governance.catalog import Catalog
 from syncflows.hooks import runs_ended
@@ -85,7 +85,6 @@ def _store(lease: Lease, carries: Sequence[Carry]) -> None:
         _supersede_older(held)
         adoption.settle([carry for carry in held if not carry.rest])
         _complete_without_steps(held)
-        bulk_rows.update([carry.run for carry in held if not carry.rest], resting.CARRIED)
         resting.apply(held)
 
 
@@ -111,32 +110,29 @@ def _save_health(board: health.Board) -> None:
 
 
 def _announce(lease: Lease, active: Sequence[Carry], jobs: list[Job]) -> list[Job]:
-    """Commit the intentions, then the sending, for what this lease still holds; and bring to rest what has no next call."""
+    """Commit what is about to be sent, for what this lease still holds; and bring to rest what has no next call."""
+    earlier = {id(job): job.carry.attempts.get(job.step.pk) for job in jobs}
     for job in jobs:
         job.carry.attempts[job.step.pk] = job.attempt
-    _in_bulk_or_singly(active, lambda some: _intend(lease, some, jobs))
-    jobs = [job for job in jobs if not job.carry.rest]
-    _in_bulk_or_singly(recording.carries_of(jobs), lambda some: _sent(lease, some, jobs))
+    _in_bulk_or_singly(active, lambda some: _intend(lease, some, jobs, earlier))
     return [job for job in jobs if not job.carry.rest]
 
 
-def _intend(lease: Lease, carries: Sequence[Carry], jobs: Sequence[Job]) -> None:
+def _intend(
+    lease: Lease, carries: Sequence[Carry], jobs: Sequence[Job], earlier: Mapping[int, WriteAttempt | None]
+) -> None:
     with transaction.atomic():
-        held = _held(lease, carries)
-        resting.apply([carry for carry in held if carry.rest])
-        recording.intend([job for job in jobs if job.carry in held])
-
-
-def _sent(lease: Lease, carries: Sequence[Carry], jobs: Sequence[Job]) -> None:
-    with transaction.atomic():
-        held = _held(lease, carries)
-        recording.sent([job for job in jobs if job.carry in held])
+        held = set(map(id, _held(lease, carries)))
+        resting.apply([carry for carry in carries if carry.rest and id(carry) in held])
+        ours = [job for job in jobs if id(job.carry) in held]
+        recording.intend(ours, tried_before=[job for job in ours if earlier[id(job)]])
 
 
 def _answered(lease: Lease, carries: Sequence[Carry], results: Sequence[execute.Result]) -> None:
     with transaction.atomic():
         held = _held(lease, carries)
-        recording.answered([result for result in results if result.job.carry in held])
+        ours = set(map(id, held))
+        recording.answered([result for result in results if id(result.job.carry) in ours])
 
 
 def _held(lease: Lease, carries: Sequence[Carry]) -> list[Carry]:

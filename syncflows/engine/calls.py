@@ -64,7 +64,8 @@ class Wave:
             with self.changed:
                 left_behind = place in self.results
                 self.results.setdefault(place, found)
-                self.changed.notify()
+                if len(self.results) == len(self.jobs):
+                    self.changed.notify()
             if left_behind:
                 return
 

@@ -12,7 +12,8 @@ from meshline.kernel.errors import MeshlineError
 from meshline.kernel.expressions import Scope
 from syncflows.engine import lineage
 from syncflows.engine.enums import FactKind, RunStatus
-from syncflows.engine.models import LineageFact, Run, Step, TraceKey, WriteAttempt
+from syncflows.engine.lineage import Fact, Name
+from syncflows.engine.models import Run, Step, WriteAttempt
 from syncflows.enums import HoldReason
 from syncflows.governance.catalog import Versioned
 from syncflows.hooks import Failure
@@ -55,8 +56,8 @@ class Carry:
     business_date: str = ""
     requester: str = ""
     identifiers: list[tuple[str, str]] = field(default_factory=list)
-    facts: list[LineageFact] = field(default_factory=list)
-    keys: list[TraceKey] = field(default_factory=list)
+    facts: list[Fact] = field(default_factory=list)
+    keys: list[Name] = field(default_factory=list)
 
     def say(self, kind: FactKind, summary: str, **detail: Any) -> None:
         """Add a fact to be written."""

@@ -1,4 +1,4 @@
-"""The write protocol: intended (committed) > sent (committed) > acknowledged | rejected | unknown. Unknown is probed before anything is sent again.
+"""The write protocol: intended and announced (committed) > sent > acknowledged | rejected | unknown. Unknown is probed before anything is sent again.
 
 No network inside a database transaction, no database inside the threads that call.
 """
@@ -61,7 +61,7 @@ def next_job(carry: Carry, *, catalog: Catalog, board: health.Board) -> Job | No
     """The next call of a run; None when it is complete or came to rest. Pure but for building the connector."""
     step = next((step for step in carry.steps if step.status != StepStatus.DONE), None)
     if step is None:
-        carry.rest = _ended(carry)
+        carry.rest = completed(carry)
         return None
     closed_until = board.closed_until(step.system)
     if closed_until is not None:
@@ -254,8 +254,10 @@ def _definition_error(error: MeshlineError) -> MeshlineError:
     return error if isinstance(error, Misconfigured) else Misconfigured(error.message, code=error.code)
 
 
-def _ended(carry: Carry) -> Rest:
-    """Completed; or, where every step was found done by earlier runs, ignored: the event changed nothing, and is not another order delivered."""
+def completed(carry: Carry) -> Rest | None:
+    """None while steps are left. Completed; or, where every step was found done by earlier runs, ignored: the event changed nothing, and is not another order delivered."""
+    if any(step.status != StepStatus.DONE for step in carry.steps):
+        return None
     if carry.steps and not any(step.owns_write for step in carry.steps):
         done = ", ".join(f"{step.name} {step.external_id}".strip() for step in carry.steps)
         carry.run.outcome = next((step.external_id for step in carry.steps if step.external_id), "")[:200]

@@ -11,13 +11,13 @@ from typing import Any
 from django.db import connection, transaction
 from django.utils import timezone
 
-from meshline.kernel import jobs
+from meshline.kernel import bulk_rows, jobs
 from syncflows import hooks
 from syncflows.engine import counters, lineage
 from syncflows.engine.admission import TYPE_LENGTH, Admission, admit
 from syncflows.engine.arrivals import Arrival, Receipt
 from syncflows.engine.enums import EventStatus, FactKind, IngestOutcome, RunStatus
-from syncflows.engine.models import LineageFact, Run, TraceKey
+from syncflows.engine.models import Run
 from syncflows.engine.runs import WORK
 from syncflows.enums import ExceptionClass
 from syncflows.governance.catalog import Catalog
@@ -103,7 +103,7 @@ def _start_runs(new: list[tuple[int, Admission]]) -> None:
         for event_id, found in new for flow in found.flows
     ]  # fmt: skip
     if runs:
-        Run.objects.bulk_create(runs)
+        bulk_rows.create(runs)
 
 
 def _write_lineage(new: list[tuple[int, Admission]]) -> None:
@@ -114,7 +114,7 @@ def _write_lineage(new: list[tuple[int, Admission]]) -> None:
     lineage.write(facts, keys)
 
 
-def _fact(event_id: int, found: Admission) -> LineageFact:
+def _fact(event_id: int, found: Admission) -> lineage.Fact:
     arrival = found.arrival
     what = f"{arrival.type or 'An event'} from {arrival.source or 'nobody'}"
     detail: dict[str, Any] = {"origin": arrival.origin, "source_event_id": found.source_event_id}
@@ -149,7 +149,7 @@ def _fact(event_id: int, found: Admission) -> LineageFact:
     )
 
 
-def _trace_keys(event_id: int, found: Admission) -> list[TraceKey]:
+def _trace_keys(event_id: int, found: Admission) -> list[lineage.Name]:
     names = {"correlation_id": found.correlation_id, "canonical_key": found.key}
     if found.named_by_source:
         names["source_event_id"] = found.arrival.source_event_id or found.source_event_id

@@ -27,12 +27,10 @@ def newest_spoken(runs: Collection[Run]) -> dict[tuple[str, str], Run]:
     """For each (flow, lane) of these runs, the newest other run that has spoken for the record. One query."""
     found: dict[tuple[str, str], Run] = {}
     own = {run.pk for run in runs}
-    rows = Run.objects.filter(lane__in={run.lane for run in runs}, status__in=SPOKEN).only(
-        "flow", "lane", "sequence", "event_id", "public_id", "status"
-    )
-    for row in rows:
+    rows = Run.objects.filter(lane__in={run.lane for run in runs}, status__in=SPOKEN).exclude(pk__in=own)
+    for row in rows.only("flow", "lane", "sequence", "event_id", "public_id", "status"):
         held = found.get((row.flow, row.lane))
-        if row.pk not in own and (held is None or place(row) > place(held)):
+        if held is None or place(row) > place(held):
             found[row.flow, row.lane] = row
     return found
 

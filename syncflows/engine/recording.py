@@ -13,35 +13,40 @@ from syncflows.engine.adoption import become, is_update, key_to_send
 from syncflows.engine.carry import Carry, Rest
 from syncflows.engine.enums import Action, AttemptStatus, FactKind, RunStatus, StepStatus
 from syncflows.engine.execute import Job, Result
-from syncflows.engine.models import Step, WriteAttempt
+from syncflows.engine.models import WriteAttempt
 
-STEP_FIELDS = ["status", "document", "document_fingerprint", "external_id", "answer", "done_at", "sent_before"]
-ATTEMPT_FIELDS = ["status", "sent_at", "answered_at", "error_code", "error", "detail"]
+INTENDED_FIELDS = ["status", "document", "document_fingerprint", "external_id", "sent_before"]
+ANSWERED_FIELDS = ["status", "external_id", "answer", "done_at", "sent_before"]
+ATTEMPT_FIELDS = ["status", "answered_at", "error_code", "error", "detail"]
 
 
-def intend(jobs: Sequence[Job]) -> None:
-    """Commit that these writes will be tried. Earlier attempts are closed: one that was never sent as such, one that was sent by a worker that
-    died unanswered as unknown; it is sent again only where the far side recognises its key."""
+def intend(jobs: Sequence[Job], *, tried_before: Sequence[Job]) -> None:
+    """Commit that these writes go out now: from here on, silence means unknown, and a probe comes before anything is sent again.
+
+    Earlier attempts are closed: one that was never sent as such, one that was sent by a worker that died unanswered as unknown; it is sent
+    again only where the far side recognises its key.
+    """
     sends = [job for job in jobs if job.action == Action.SEND]
-    earlier = WriteAttempt.objects.filter(step__in=[job.step.pk for job in sends])
+    _close_earlier([job for job in tried_before if job.action == Action.SEND])
+    _say_sent(sends)
+    probes = [job.attempt for job in jobs if job.action == Action.PROBE and job.attempt.pk is None]
+    bulk_rows.create([*(job.attempt for job in sends), *probes])
+    bulk_rows.update([job.step for job in sends], INTENDED_FIELDS)
+    resting.tell([job.carry for job in sends])
+
+
+def _close_earlier(jobs: Sequence[Job]) -> None:
+    if not jobs:
+        return
+    earlier = WriteAttempt.objects.filter(step__in=[job.step.pk for job in jobs])
     earlier.filter(status=AttemptStatus.SENT).update(
         status=AttemptStatus.UNKNOWN, error="not answered; sent again under the same key"
     )
     earlier.filter(status=AttemptStatus.INTENDED).update(status=AttemptStatus.NOT_SENT)
-    for job in sends:
-        job.step.status = StepStatus.INTENDED
-    WriteAttempt.objects.bulk_create([job.attempt for job in sends])
-    WriteAttempt.objects.bulk_create(
-        [job.attempt for job in jobs if job.action == Action.PROBE and job.attempt.pk is None]
-    )
-    bulk_rows.update([job.step for job in sends], STEP_FIELDS)
-    for job in jobs:
-        job.carry.attempts[job.step.pk] = job.attempt
 
 
-def sent(jobs: Sequence[Job]) -> None:
-    """Commit that these calls go out now: from here on, silence means unknown."""
-    now, sends = timezone.now(), [job for job in jobs if job.action == Action.SEND]
+def _say_sent(sends: Sequence[Job]) -> None:
+    now = timezone.now()
     for job in sends:
         job.attempt.status, job.attempt.sent_at, job.step.status = AttemptStatus.SENT, now, StepStatus.SENT
         said = f"{job.step.name}: {job.step.operation} sent to {job.step.system}, attempt {job.attempt.number}"
@@ -52,9 +57,6 @@ def sent(jobs: Sequence[Job]) -> None:
             idempotency_key=key_to_send(job.carry, job.step),
             attempt=job.attempt.number,
         )
-    WriteAttempt.objects.filter(pk__in=[job.attempt.pk for job in sends]).update(status=AttemptStatus.SENT, sent_at=now)
-    Step.objects.filter(pk__in=[job.step.pk for job in sends]).update(status=StepStatus.SENT)
-    resting.tell([job.carry for job in sends])
 
 
 def answered(results: Sequence[Result]) -> None:
@@ -66,10 +68,12 @@ def answered(results: Sequence[Result]) -> None:
         _take(result)
         if result.job.step.status == StepStatus.DONE and (not had_any or records.main_ids(result.job.carry) != known):
             delivered.append(result.job.carry)
-    steps = [result.job.step for result in results]
-    bulk_rows.update(steps, STEP_FIELDS)
+    bulk_rows.update([result.job.step for result in results], ANSWERED_FIELDS)
     bulk_rows.update([result.job.attempt for result in results], ATTEMPT_FIELDS)
-    resting.apply([result.job.carry for result in results])
+    carries = [result.job.carry for result in results]
+    for carry in carries:
+        carry.rest = carry.rest or execute.completed(carry)
+    resting.apply(carries)
     records.apply(delivered)
 
 
