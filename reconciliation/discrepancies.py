@@ -24,7 +24,7 @@ from reconciliation.models import Discrepancy, ReconciliationRun, Sighting
 from reconciliation.our_side import Subject
 from syncflows.engine import lineage
 from syncflows.engine.enums import FactKind
-from syncflows.engine.models import CanonicalRecord, LineageFact
+from syncflows.engine.models import CanonicalRecord
 from syncflows.hooks import Failure
 
 SUBJECT = "discrepancy:"
@@ -254,7 +254,7 @@ def _sight(row: Discrepancy) -> str:
     )
 
 
-def _found(row: Discrepancy) -> LineageFact:
+def _found(row: Discrepancy) -> lineage.Fact:
     ticket = row.ticket
     assert ticket is not None
     assert ticket.run is not None

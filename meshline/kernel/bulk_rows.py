@@ -39,7 +39,7 @@ def bound_cursor() -> Iterator[Any]:
     connection.ensure_connection()
     with (
         connection.wrap_database_errors,
-        connection._prepare_cursor(ServerBindingCursor(connection.connection)) as cursor,
+        connection._prepare_cursor(ServerBindingCursor(connection.connection)) as cursor,  # type: ignore[attr-defined]
     ):
         yield cursor
 
@@ -86,7 +86,7 @@ def update(rows: Sequence[models.Model], fields: Collection[str]) -> int:
     """Save `fields` of `rows` (saved before, of one model) as they stand (no `auto_now`); the count of rows found."""
     if not rows:
         return 0
-    attributes = [(f"v{index}", rows[0]._meta.get_field(name).attname) for index, name in enumerate(fields)]
+    attributes = [(f"v{index}", field.attname) for index, field in enumerate(_fields(type(rows[0]), fields))]
     text = _rows.encode(
         [{"pk": row.pk, **{name: getattr(row, attribute) for name, attribute in attributes}} for row in rows]
     )
@@ -121,7 +121,7 @@ def _insertion(model: type[models.Model], columns: tuple[str, ...], on_conflict:
 
 @lru_cache(maxsize=256)
 def _update(model: type[models.Model], names: tuple[str, ...]) -> sql.Composed:
-    fields = [model._meta.get_field(name) for name in names]
+    fields = _fields(model, names)
     given = [f"v{index}" for index in range(len(fields))]
     sets = [
         sql.SQL("{} = given.{}").format(sql.Identifier(field.column), sql.Identifier(name))
@@ -135,6 +135,10 @@ def _update(model: type[models.Model], names: tuple[str, ...]) -> sql.Composed:
         _typed(given, fields),
         sql.Identifier(model._meta.pk.column),
     )
+
+
+def _fields(model: type[models.Model], names: Iterable[str]) -> list[Any]:
+    return [model._meta.get_field(name) for name in names]
 
 
 def _names(names: Iterable[str]) -> sql.Composed:

@@ -16,7 +16,7 @@ from syncflows.engine import lineage, ordering
 from syncflows.engine.differences import payload_diff
 from syncflows.engine.enums import IN_FLIGHT, PARKED, FactKind, RunStatus, StepStatus
 from syncflows.engine.machines import RUN
-from syncflows.engine.models import LineageFact, Run, Step
+from syncflows.engine.models import Run, Step
 
 WORK = "engine.work"
 REPLAYED = "replayed"  # what the hooks are told
@@ -126,7 +126,7 @@ def going_back(run: Run, newer: Run) -> Conflict:
 
 def _replayed(
     run: Run, from_step: str | None, versions: dict[str, Any] | None, *, by: Actor, reason: str
-) -> LineageFact:
+) -> lineage.Fact:
     told = {"from_step": from_step or "start", "versions": versions["labels"] if versions else "current"}
     part = {"job": run.replay["job"]} if run.replay and run.replay["job"] else {}
     return lineage.of_run(run, FactKind.REPLAYED, f"Replayed by {by}: {reason}", by=by, **told, **part)
