@@ -3,43 +3,63 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 
-from bench import databases, engine
+from bench import engine
 from bench.errors import BenchError
+from bench.results import Ratio
 
 RESULTS = Path(__file__).resolve().parent / "results"
-QUIET = {"MESHLINE_LOG_LEVEL": "WARNING"}
+QUICK_EVENTS = 1000
 
 
 def main() -> int:
     options = _options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is stopped
     try:
-        with databases.temporary(settings=QUIET) as environment:
-            ratios = engine.run(
-                engine.Options({0: options.events, 20: options.events_20ms}, options.rows),
-                environment=environment,
-                output=options.results / "engine.json",
-            )
+        ratios = options.run(options)
     except BenchError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
     missed = sum(not found.holds for found in ratios)
-    print(
-        f"\n{missed} of {len(ratios)} goals do not hold." if missed else "\nEvery goal holds.",
-        f"Written: {options.results / 'engine.json'}",
-    )
+    print(f"\n{missed} of {len(ratios)} goals do not hold." if missed else "\nEvery goal holds.")
     return 0
+
+
+def _engine(options: argparse.Namespace) -> list[Ratio]:
+    events = {0: options.events, 20: options.events_20ms, 100: options.events_100ms}
+    rounds = options.rounds
+    if options.quick:
+        events, rounds = {0: options.events if options.profile else min(options.events, QUICK_EVENTS)}, 1
+    only = tuple(options.only) if options.only else engine.Options.only
+    if options.profile:
+        only, rounds = ("meshline",), 1
+    return engine.run(
+        engine.Options(events, rounds, only, options.profile, trial=not options.quick),
+        output=options.results / ("quick.json" if options.quick else "engine.json"),
+    )
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--events", type=_count, default=2000, help="for each contender, ERP without latency")
-    parser.add_argument("--events-20ms", type=_count, default=1000, help="for each contender, ERP with 20 ms latency")
-    parser.add_argument("--rows", type=_count, default=5000, help="of the imported file")
-    parser.add_argument("--results", type=Path, default=RESULTS, help="folder of engine.json")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the results")
+    parser.set_defaults(run=_engine)
+    _add_engine(parser)
     return parser.parse_args()
+
+
+def _add_engine(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--events", type=_count, default=4000, help="a round, ERP without latency")
+    parser.add_argument("--events-20ms", type=_count, default=3000, help="a round, ERP with 20 ms latency")
+    parser.add_argument("--events-100ms", type=_count, default=2000, help="a round, ERP with 100 ms latency")
+    parser.add_argument("--rounds", type=_count, default=3, help="of each contender at each latency, in turns")
+    parser.add_argument("--only", action="append", choices=engine.Options.only, help="leave the others out; again for more")  # fmt: skip
+    parser.add_argument(
+        "--quick", action="store_true", help=f"one round of {QUICK_EVENTS:,} events, 0 ms only, no trials"
+    )
+    parser.add_argument("--profile", action="store_true", help="Meshline under a sampling profiler; prints where the time goes")  # fmt: skip
 
 
 def _count(text: str) -> int:

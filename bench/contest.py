@@ -1,99 +1,120 @@
-"""One measured part: the child says that it is warm, is told to go, does its work, and says what it took; both sides of that talk.
-
-The child measures itself, so that neither its start nor its imports count. Backends of PostgreSQL are measured from outside while they still live.
-"""
+"""One measured round: events are handed in, carried to the last order, and recorded; what that took, and that it was done."""
 
 from __future__ import annotations
 
-import json
-import sys
 import time
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
-import psutil
-import psycopg
+from bench import metering
+from bench.cluster import Cluster
+from bench.contenders.starting import await_done
+from bench.errors import BenchError
+from bench.metering import Usage
+from bench.stage import Running, Stage
 
-from bench.databases import named
-from bench.processes import Child
-
-BACKENDS = "SELECT pid FROM pg_stat_activity WHERE datname = %s AND backend_type = 'client backend'"
+PATIENCE_S = 90
+OURS = ("web", "worker", "beat", "floor", "postgres", "valkey")
+NOT_COUNTED = ("erp", "source")
 
 
 @dataclass(frozen=True)
 class Took:
-    """What a part took: wall clock, processor time of its process, and of its PostgreSQL backends (None where they run elsewhere)."""
+    """What one contender took for one round. seconds: from the first request to the last order in the ERP; rest_s: until its own books say so too.
+
+    used: by part, over the whole round with the checkpoint after it. written_bytes, log_bytes: of PostgreSQL, all and its write-ahead log. acks_ms: p50, p95, p99, where it has a door.
+    """
 
     events: int
     seconds: float
-    cpu_s: float
-    postgres_cpu_s: float | None = None
+    rest_s: float
+    used: Mapping[str, Usage]
+    written_bytes: int
+    log_bytes: int
+    acks_ms: Mapping[str, float]
 
     @property
     def per_second(self) -> float:
         return self.events / self.seconds
 
     @property
-    def cpu_s_per_1000(self) -> float:
-        return (self.cpu_s + (self.postgres_cpu_s or 0)) / self.events * 1000
+    def total(self) -> Usage:
+        return sum((used for part, used in self.used.items() if part not in NOT_COUNTED), Usage())
 
-    def and_then(self, other: Took) -> Took:
-        """The same events through a second part, one after the other."""
-        known = self.postgres_cpu_s is not None and other.postgres_cpu_s is not None
-        postgres = (self.postgres_cpu_s or 0) + (other.postgres_cpu_s or 0) if known else None
-        return Took(self.events, self.seconds + other.seconds, self.cpu_s + other.cpu_s, postgres)
+    @property
+    def cpu_s_per_1000(self) -> float:
+        return self.total.cpu_s / self.events * 1000
+
+    @property
+    def kb_an_event(self) -> float:
+        """PostgreSQL by its own count, the other processes by the kernel's."""
+        others = sum(used.written_bytes for part, used in self.used.items() if part not in (*NOT_COUNTED, "postgres"))
+        return (self.written_bytes + others) / self.events / 1000
 
     def figures(self) -> dict[str, Any]:
+        parts = {name: round(used.cpu_s / self.events * 1000, 3) for name, used in self.used.items()}
         return {
-            "events": self.events, "seconds": round(self.seconds, 3), "events_per_s": round(self.per_second, 1), "cpu_s": round(self.cpu_s, 3),
-            "postgres_cpu_s": None if self.postgres_cpu_s is None else round(self.postgres_cpu_s, 3), "cpu_s_per_1000": round(self.cpu_s_per_1000, 3),
+            "events": self.events, "events_per_s": round(self.per_second, 1), "seconds": round(self.seconds, 3), "seconds_to_rest": round(self.rest_s, 3),
+            "cpu_s_per_1000": round(self.cpu_s_per_1000, 3), "cpu_s_per_1000_by_part": parts, "kb_written_an_event": round(self.kb_an_event, 2),
+            "kb_written_an_event_by_the_kernels_count": {name: round(used.written_bytes / self.events / 1000, 2) for name, used in self.used.items()},
+            "kb_of_log_an_event": round(self.log_bytes / self.events / 1000, 2), "acknowledgement_ms": {name: round(value, 1) for name, value in self.acks_ms.items()},
         }  # fmt: skip
 
 
-class Part(Child):
-    """One contender's process, warm once the block begins."""
+@dataclass(frozen=True)
+class Written:
+    """Bytes that PostgreSQL wrote, in all and into its log."""
 
-    def __enter__(self) -> Part:
-        try:
-            self.read()
-        except BaseException:
-            self.stop()
-            raise
-        return self
+    total: int
+    log: int
 
-    def run(self) -> Took:
-        """Let it work to its end, and measure. Raises BenchError."""
-        before = _postgres_cpu(self.environment["DATABASE_URL"])
-        self.tell("go")
-        said = self.read()
-        after = _postgres_cpu(self.environment["DATABASE_URL"])
-        spent = None if before is None or after is None else sum(cpu - before.get(pid, 0) for pid, cpu in after.items())
-        return Took(said["events"], said["seconds"], said["cpu_s"], spent)
+    @classmethod
+    def read(cls, cluster: Cluster) -> Written:
+        return cls(cluster.written_bytes(), cluster.written_log_bytes())
+
+    def __sub__(self, other: Written) -> Written:
+        return Written(self.total - other.total, self.log - other.log)
 
 
-def serve(warm: Callable[[], object], work: Callable[[], int]) -> None:
-    """The child's side: `warm` is not measured, `work` is, and returns the events it did."""
-    warm()
-    _say({"ready": True})
-    sys.stdin.readline()
-    began, cpu = time.perf_counter(), time.process_time()
-    events = work()
-    _say({"events": events, "seconds": time.perf_counter() - began, "cpu_s": time.process_time() - cpu})
-    sys.stdin.read()
+def measure(running: Running, stage: Stage, prefix: str, count: int) -> Took:
+    """One round, the only one of this start: it ends the contender's connections. Raises BenchError when the ERP did not get each order exactly once: a figure of work that was not done is no figure."""
+    cluster = stage.cluster
+    pids = {**running.parts, **cluster.pids(), "erp": stage.erp.process.pid, "source": stage.source.process.pid}
+    cluster.execute("CHECKPOINT")
+    before, written, began_at = metering.read(pids), Written.read(cluster), time.monotonic()
+    seen = running.offer(prefix, count)
+    await_done(running, prefix, count, patience_s=PATIENCE_S)
+    rest_s = time.monotonic() - began_at
+    cluster.execute("CHECKPOINT")
+    used = metering.between(before, metering.read(pids))
+    cluster.end_connections()
+    written = Written.read(cluster) - written
+    _check_acknowledged(running, seen, count)
+    books = _check_books(running, stage, prefix, count)
+    first_at = seen["began_at"] if seen else began_at
+    return Took(count, books["last_at"] - first_at, rest_s, used, written.total, written.log, percentiles(seen))
 
 
-def _say(what: dict[str, Any]) -> None:
-    print(json.dumps(what), flush=True)
+def percentiles(seen: dict[str, Any] | None) -> dict[str, float]:
+    """Of acknowledgements, in milliseconds."""
+    found = sorted(seen["latencies_s"]) if seen else []
+    return {
+        f"p{share}": found[min(len(found) * share // 100, len(found) - 1)] * 1000 for share in (50, 95, 99) if found
+    }
 
 
-def _postgres_cpu(url: str) -> dict[int, float] | None:
-    """Processor seconds of each backend of this database so far; None for a server on another machine."""
-    parts = urlsplit(url)
-    host = parts.hostname or parse_qs(parts.query).get("host", ["localhost"])[0]
-    if not (host.startswith("/") or host in ("localhost", "127.0.0.1", "::1")):
-        return None
-    with psycopg.connect(named(url, "postgres")) as connection:
-        pids = [row[0] for row in connection.execute(BACKENDS, [parts.path.lstrip("/")])]
-    return {pid: sum(psutil.Process(pid).cpu_times()[:2]) for pid in pids if psutil.pid_exists(pid)}
+def _check_acknowledged(running: Running, seen: dict[str, Any] | None, count: int) -> None:
+    if seen and len(seen["latencies_s"]) != count:
+        raise BenchError(
+            f"{running.name} acknowledged {len(seen['latencies_s'])} of {count} events: {seen['statuses']}."
+        )
+
+
+def _check_books(running: Running, stage: Stage, prefix: str, count: int) -> dict[str, Any]:
+    books = stage.books(prefix)
+    if (books["orders"], books["duplicates"]) != (count, 0):
+        raise BenchError(
+            f"{running.name}: the ERP has {books['orders']} orders, {books['duplicates']} of them twice, of {count} events."
+        )
+    return books

@@ -30,7 +30,7 @@ def temporary(*, settings: dict[str, str]) -> Iterator[dict[str, str]]:
     environment = {**os.environ, **settings, **_broker(name), "DATABASE_URL": named(server, name)}
     _execute(server, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     try:
-        _migrate(environment)
+        migrate(environment)
         yield environment
     finally:
         _execute(server, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
@@ -55,7 +55,8 @@ def _execute(url: str, statement: sql.Composed) -> None:
         connection.execute(statement)
 
 
-def _migrate(environment: dict[str, str]) -> None:
+def migrate(environment: dict[str, str]) -> None:
+    """Raises BenchError."""
     command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     if done.returncode:

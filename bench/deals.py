@@ -5,7 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-WARM_UP = 20
+WARM_UP = 200
+SECRET = "whsec_bWVzaGxpbmUtYmVuY2gtd2ViaG9vay1zZWNyZXQh"
 
 
 def payload(reference: str, number: int) -> dict[str, Any]:
@@ -15,6 +16,11 @@ def payload(reference: str, number: int) -> dict[str, Any]:
         "deal_id": reference, "customer_id": f"C{number % 50}", "stage": "won", "changed": "2026-11-20T10:00:00Z", "sku": "SKU-1",
         "amount": f"{amount}.00", "list": f"{amount + number % 10}.00", "agent": "robin",
     }  # fmt: skip
+
+
+def event(reference: str, number: int) -> dict[str, Any]:
+    """The webhook's body, in the envelope of Standard Webhooks."""
+    return {"type": "deal.changed", "timestamp": "2026-11-20T10:00:00Z", "data": payload(reference, number)}
 
 
 def order(deal: dict[str, Any]) -> dict[str, Any]:

@@ -1,176 +1,154 @@
-"""The engine beside a script and beside the floor, against the same ERP, in one run."""
+"""The product beside a script and beside the floor, end to end: signed webhooks in, orders in the ERP, everything recorded; in one run, in turns."""
 
 from __future__ import annotations
 
 import secrets
-import sys
+import statistics
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import httpx
+from bench import cluster as servers
+from bench import contest, engine_report, machine, profile
+from bench.cluster import Cluster
+from bench.contenders import starting
+from bench.contest import Took
+from bench.results import Ratio, Sense, figure, ratio
+from bench.stage import Running, Stage, at, say
 
-from bench import machine, results
-from bench.contest import Part, Took
-from bench.errors import BenchError
-from bench.processes import Child
-from bench.results import Ratio, Sense, ratio
+TRIAL_EVENTS = 400
+# At once, towards the ERP: what is tried for each latency (ms) of it. The best of the trial plays; without a trial, the first.
+FLOOR_THREADS = {0: (16, 8, 32), 20: (32, 16, 64), 100: (128, 64)}
+SCRIPT_PROCESSES = {0: (8, 2, 4), 20: (16, 8, 32), 100: (64, 32)}
+# The product's setting for the same question, as its operator would set it (docs/settings.md): calls at once in a worker process.
+WRITE_THREADS = {0: 8, 20: 32, 100: 64}
 
-BATCH = 100
+Start = Callable[[Stage], AbstractContextManager[Running]]
 
 
 @dataclass(frozen=True)
 class Options:
-    """How many events at each latency of the ERP (milliseconds), and how many rows of a file."""
+    """How many events at each latency of the ERP (milliseconds), in how many rounds, by whom."""
 
     events: dict[int, int]
-    rows: int
+    rounds: int = 3
+    only: tuple[str, ...] = ("floor", "script", "script, tuned", "meshline")
+    profile: bool = False
+    trial: bool = True
 
 
 @dataclass(frozen=True)
-class Round:
-    """One latency: what each contender took. Meshline's door and worker are measured one after the other."""
+class Contender:
+    """Its rounds at one latency, and how it was set up."""
 
-    script: Took
-    floor: Took
-    door_single: Took
-    door_batch: Took
-    worker_single: Took
-    worker_batch: Took
+    described: str
+    rounds: list[Took]
 
-    @property
-    def meshline_single(self) -> Took:
-        return self.door_single.and_then(self.worker_single)
+    def median(self, of: Callable[[Took], float]) -> float:
+        return statistics.median(of(took) for took in self.rounds)
 
-    @property
-    def meshline_batch(self) -> Took:
-        return self.door_batch.and_then(self.worker_batch)
-
-    def parts(self) -> dict[str, Took]:
-        return {
-            "script": self.script, "floor": self.floor, "meshline": self.meshline_single, "meshline, batches": self.meshline_batch,
-            "  door, one by one": self.door_single, f"  door, {BATCH} a batch": self.door_batch, "  worker": self.worker_single,
-        }  # fmt: skip
+    def spread(self, of: Callable[[Took], float]) -> tuple[float, float]:
+        found = [of(took) for took in self.rounds]
+        return min(found), max(found)
 
 
-def run(options: Options, *, environment: dict[str, str], output: Path) -> list[Ratio]:
-    """Measure, print, and write `output`. Raises BenchError, also when the ERP did not get each order exactly once."""
-    described = machine.describe(environment["DATABASE_URL"])
-    with tempfile.TemporaryDirectory(prefix="meshline-bench-") as folder:
-        log = Path(folder, "children.log")
-        rounds = {latency: _round(latency, count, environment, log) for latency, count in options.events.items()}
-        rows = _part(
-            "importer",
-            "file",
-            options.rows,
-            environment={**environment, "BENCH_ERP_URL": "http://127.0.0.1:9"},
-            log=log,
-        )
-    ratios = ratios_of(rounds)
-    figures: dict[str, Any] = {f"erp_{latency}_ms": _figures(found) for latency, found in rounds.items()}
-    results.write(output, machine=described, ratios=ratios, figures={**figures, "ingest_file": rows.figures()})
-    _print(described, rounds, rows, ratios)
+Contest = dict[str, Contender]
+
+
+def run(options: Options, *, output: Path) -> list[Ratio]:
+    """Measure, print, and write `output` (not where only some contenders played). Raises BenchError."""
+    with servers.own() as cluster, tempfile.TemporaryDirectory(prefix="meshline-bench-") as folder:
+        described = machine.describe(cluster.database_url)
+        servers.make_template(cluster)
+        contests = {
+            latency: _contest(latency, count, options, cluster, Path(folder))
+            for latency, count in options.events.items()
+        }
+    ratios = [found for latency, contest_ in contests.items() for found in ratios_of(latency, contest_)]
+    engine_report.publish(
+        described, contests, ratios, output=None if options.profile or len(options.only) < len(Options.only) else output
+    )
     return ratios
 
 
-def ratios_of(rounds: dict[int, Round]) -> list[Ratio]:
-    """Meshline keeps every promise and leaves a trail; the script and the floor keep none. Goals are today's, to be raised."""
-    found = []
-    for latency, took in rounds.items():
-        at, ours = f"ERP at {latency} ms", took.meshline_single
-        goal = 1.0 if latency >= 20 else 0.25
-        found.append(ratio(f"events/s, meshline / script, {at}", ours.per_second, took.script.per_second, goal=goal))
-        found.append(ratio(f"events/s, meshline / floor, {at}", ours.per_second, took.floor.per_second, goal=0.15))
-        found.append(
-            ratio(
-                f"CPU, meshline / script, {at}",
-                ours.cpu_s_per_1000,
-                took.script.cpu_s_per_1000,
-                goal=5.0,
-                sense=Sense.AT_MOST,
-            )
-        )
+def ratios_of(latency: int, played: Contest) -> list[Ratio]:
+    """What is aimed at. Meshline keeps every promise and leaves a trail; the script and the floor keep none."""
+    ours = played.get("meshline")
+    if ours is None:
+        return []
+    where, speed = f"ERP at {latency} ms", ours.median(lambda took: took.per_second)
+    found = [figure(f"events/s, meshline, {where}", speed, goal=400)] if latency == 0 else []
+    for name, goal in (("floor", 0.5), ("script", 2.0)):
+        if other := played.get(name):
+            theirs = other.median(lambda took: took.per_second)
+            found.append(ratio(f"events/s, meshline / {name}, {where}", speed, theirs, goal=goal))
+    most = Sense.AT_MOST
+    cpu_s, kb = ours.median(lambda took: took.cpu_s_per_1000), ours.median(lambda took: took.kb_an_event)
+    found.append(figure(f"CPU-seconds per 1,000 events, meshline, {where}", cpu_s, goal=4.5, sense=most))
+    found.append(figure(f"kB written an event, meshline, {where}", kb, goal=15, sense=most))
+    ack_ms = ours.median(lambda took: took.acks_ms["p99"])
+    found.append(figure(f"acknowledgement p99 at concurrency 64 (ms), meshline, {where}", ack_ms, goal=100, sense=most))
     return found
 
 
-def _round(latency: int, count: int, environment: dict[str, str], log: Path) -> Round:
-    _say(f"ERP at {latency} ms, {count:,} events each")
-    with erp_at(latency, environment=environment, log=log) as erp:
-        name = f"{latency}ms{secrets.token_hex(2)}"
-        script = measure(erp, "script", f"s{name}", count, log)
-        floor = measure(erp, "floor", f"f{name}", count, log)
-        single = measure_meshline(erp, f"m{name}", count, 1, log)
-        batch = measure_meshline(erp, f"b{name}", count, BATCH, log)
-    return Round(script, floor, single[0], batch[0], single[1], batch[1])
+def _contest(latency: int, count: int, options: Options, cluster: Cluster, folder: Path) -> Contest:
+    say(f"ERP at {latency} ms: {options.rounds} rounds of {count:,} events")
+    with at(latency, cluster=cluster, folder=folder) as stage:
+        chosen = {name: _choose(name, stage, trial=options.trial) for name in options.only}
+        played: dict[str, list[Took]] = {name: [] for name in chosen}
+        described = dict.fromkeys(chosen, "")
+        for _ in range(options.rounds):
+            for name, start in chosen.items():
+                described[name], took = _play(start, stage, count, profiled=options.profile and name == "meshline")
+                played[name].append(took)
+    return {name: Contender(described[name], rounds) for name, rounds in played.items()}
 
 
-@contextmanager
-def erp_at(latency: int, *, environment: dict[str, str], log: Path) -> Iterator[dict[str, str]]:
-    """The environment of contenders, with an ERP of that latency (milliseconds) behind BENCH_ERP_URL."""
-    with Child("bench.erp_stub", "--latency-ms", str(latency), environment=environment, log=log) as stub:
-        yield {**environment, "BENCH_ERP_URL": stub.read()["url"]}
-
-
-def measure(erp: dict[str, str], module: str, prefix: str, count: int, log: Path) -> Took:
-    """A contender that is one process. Raises BenchError when the ERP did not get each order once."""
-    took = _part(module, prefix, count, environment=erp, log=log)
-    _check_books(erp, module, prefix, count)
-    return took
-
-
-def measure_meshline(erp: dict[str, str], prefix: str, count: int, batch: int, log: Path) -> tuple[Took, Took]:
-    """The door, then one worker that was warm before. Both start at the same time, and work one after the other."""
-    started = Part("bench.contenders.worker", prefix, environment=erp, log=log)
-    with (
-        Part("bench.contenders.door", prefix, str(count), str(batch), environment=erp, log=log) as door,
-        started as worker,
-    ):
-        accepted = door.run()
-        carried = worker.run()
-    _check_books(erp, "meshline", prefix, count)
-    return accepted, carried
-
-
-def _part(module: str, prefix: str, count: int, *more: str, environment: dict[str, str], log: Path) -> Took:
-    with Part(f"bench.contenders.{module}", prefix, str(count), *more, environment=environment, log=log) as part:
-        return part.run()
-
-
-def _check_books(erp: dict[str, str], who: str, prefix: str, count: int) -> None:
-    """A figure of work that was not done is no figure."""
-    books = httpx.get(f"{erp['BENCH_ERP_URL']}/count", params={"prefix": f"{prefix}-"}, trust_env=False).json()
-    if books != {"orders": count, "duplicates": 0}:
-        raise BenchError(
-            f"{who}: the ERP has {books['orders']} orders, {books['duplicates']} of them twice, of {count} events."
-        )
-
-
-def _figures(found: Round) -> dict[str, Any]:
-    return {name.strip(): took.figures() for name, took in found.parts().items()} | {
-        "orders_at_the_erp": "one for each event"
-    }
-
-
-def _print(described: dict[str, Any], rounds: dict[int, Round], rows: Took, ratios: list[Ratio]) -> None:
-    heading = ("", "events", "events/s", "CPU-s per 1,000", "of it PostgreSQL")
-    for latency, found in rounds.items():
-        print(f"\nERP at {latency} ms")
-        print(results.table([heading, *(_row(name, took) for name, took in found.parts().items())]))
-    print(f"\nFile import: {rows.per_second:,.0f} rows/s, {rows.cpu_s_per_1000:.2f} CPU-s per 1,000")
-    print(
-        f"Load before the run: {described['load_before']} on {described['cpus']} processors. On a shared machine only the ratios say something.\n"
+def _play(start: Start, stage: Stage, count: int, *, profiled: bool = False) -> tuple[str, Took]:
+    prefix = f"r{secrets.token_hex(3)}"
+    with start(stage) as running, profile.sampling(running.parts if profiled else {}, folder=stage.folder):
+        took = contest.measure(running, stage, prefix, count)
+    say(
+        f"  {running.name:<13} {took.per_second:7,.0f} events/s  {took.cpu_s_per_1000:6.2f} CPU-s per 1,000  ({running.described})"
     )
-    for found_ratio in ratios:
-        print(results.sentence(found_ratio))
+    return running.described, took
 
 
-def _row(name: str, took: Took) -> tuple[str, ...]:
-    postgres = "" if took.postgres_cpu_s is None else f"{took.postgres_cpu_s / took.events * 1000:.2f}"
-    return (name, f"{took.events:,}", f"{took.per_second:,.0f}", f"{took.cpu_s_per_1000:.2f}", postgres)
+def _choose(name: str, stage: Stage, *, trial: bool) -> Start:
+    """Each at its best for this latency, found by trial."""
+    if name == "meshline":
+        return partial(
+            starting.meshline, settings={"MESHLINE_WRITE_THREADS": str(WRITE_THREADS.get(stage.latency_ms, 64))}
+        )
+    starts: list[Start] = [partial(starting.floor, threads=many) for many in FLOOR_THREADS.get(stage.latency_ms, (64,))]
+    if name.startswith("script"):
+        tuned = name != "script"
+        starts = [
+            partial(starting.script, concurrency=many, tuned=tuned)
+            for many in SCRIPT_PROCESSES.get(stage.latency_ms, (32,))
+        ]
+    if not trial:
+        return starts[0]
+    trials = [_play(start, stage, TRIAL_EVENTS)[1].per_second for start in starts]
+    return starts[trials.index(max(trials))]
 
 
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+def figures_of(played: Contest) -> dict[str, Any]:
+    """For the file: the median round by speed in full, and the spread over the rounds."""
+    return {name: _figures(contender) for name, contender in played.items()}
+
+
+def _figures(contender: Contender) -> dict[str, Any]:
+    by_speed = sorted(contender.rounds, key=lambda took: took.per_second)
+    spread = {
+        "events_per_s": contender.spread(lambda took: took.per_second),
+        "cpu_s_per_1000": contender.spread(lambda took: took.cpu_s_per_1000),
+        "kb_written_an_event": contender.spread(lambda took: took.kb_an_event),
+    }
+    shown = {name: [round(low, 2), round(high, 2)] for name, (low, high) in spread.items()}
+    median = by_speed[(len(by_speed) - 1) // 2].figures()
+    return {"set_up": contender.described, "rounds": len(by_speed), "median_round": median, "spread": shown}

@@ -44,6 +44,11 @@ class Child:
         self.process.stdin.write(f"{line}\n".encode())
         self.process.stdin.flush()
 
+    def ask(self, what: dict[str, Any]) -> Any:
+        """Tell it, and read its answer."""
+        self.tell(json.dumps(what))
+        return self.read()
+
     def kill(self) -> None:
         """kill -9, as the machine would."""
         self.process.kill()

@@ -35,6 +35,11 @@ def ratio(name: str, ours: float, theirs: float, *, goal: float, sense: Sense = 
     return Ratio(name, value, goal, sense, value >= goal if sense == Sense.AT_LEAST else value <= goal)
 
 
+def figure(name: str, value: float, *, goal: float, sense: Sense = Sense.AT_LEAST) -> Ratio:
+    """A figure that is aimed at as such, not in terms of another."""
+    return ratio(name, value, 1.0, goal=goal, sense=sense)
+
+
 def write(path: Path, *, machine: dict[str, Any], ratios: list[Ratio], figures: dict[str, Any]) -> None:
     """The file that others read; replaced whole."""
     path.parent.mkdir(parents=True, exist_ok=True)

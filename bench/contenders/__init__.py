@@ -1,1 +1,1 @@
-"""The programs compared: each a process of its own that speaks `bench.contest`."""
+"""The programs compared. Each runs as it would in production, in processes of its own."""

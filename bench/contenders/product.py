@@ -1,8 +1,12 @@
-"""Django and the definitions, for the parts of Meshline that are measured. Import it before anything of the product."""
+"""Django and the definitions, for the parts of Meshline that are measured. Import it before anything of the product.
+
+`python -m bench.contenders.product FOLDER…` applies folders of `bench/definitions`.
+"""
 
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import django
@@ -24,3 +28,8 @@ def define(*folders: str) -> None:
     summary = apply.apply(documents, by=actors.system("bench"))
     if summary.problems:
         raise RuntimeError(f"The benchmark's definitions are refused: {summary.problems}")
+
+
+if __name__ == "__main__":
+    set_up()
+    define(*sys.argv[1:])

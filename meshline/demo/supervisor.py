@@ -84,6 +84,10 @@ class Supervisor:
                 preexec_fn=_die_with_parent,
             )
 
+    def pids(self) -> dict[str, int]:
+        """Returns the process id of each part that was launched."""
+        return {part.name: child.pid for part, child in self._running}
+
     def stop(self) -> list[str]:
         """Asks the parts to end, last started first, then makes them. Returns the names of those that had to be made."""
         for _, child in reversed(self._running):
