@@ -231,6 +231,8 @@ SIMPLE_HISTORY_HISTORY_ID_USE_UUID = False
 MESHLINE_INGEST_LIMIT_BYTES = env.whole(
     "MESHLINE_INGEST_LIMIT_BYTES", default=6 * 1024 * 1024, least=1024, most=64 * 1024 * 1024
 )
+MESHLINE_WEB_THREADS = env.whole("MESHLINE_WEB_THREADS", default=16, least=2, most=200)
+MESHLINE_BODY_WAIT_S = env.whole("MESHLINE_BODY_WAIT_S", default=60, least=1, most=3600)
 MESHLINE_BATCH_SIZE = env.whole("MESHLINE_BATCH_SIZE", default=64, least=1, most=1000)
 MESHLINE_WRITE_THREADS = env.whole("MESHLINE_WRITE_THREADS", default=8, least=1, most=64)
 MESHLINE_LEASE_S = env.whole("MESHLINE_LEASE_S", default=60, least=2, most=3600)

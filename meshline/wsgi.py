@@ -1,4 +1,4 @@
-"""WSGI entry point for gunicorn."""
+"""WSGI entry point, for servers that speak nothing else: a thread holds each request from its first byte to its commit (see meshline/asgi.py)."""
 
 import os
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import time
 from collections.abc import Collection
 from datetime import timedelta
 
@@ -19,6 +20,9 @@ from ownership.models import ApiToken, User
 
 PREFIX = "msh_"
 TOUCH_EVERY = timedelta(minutes=1)
+REMEMBERED_S = 2.0  # how long a process trusts what it saw of a token: a revoked one ends everywhere within this time
+REMEMBERED_TOKENS_MAX = 1000
+_remembered: dict[str, tuple[float, ApiToken]] = {}
 
 
 def create(
@@ -54,12 +58,21 @@ def create(
 
 def authenticate(secret: str) -> ApiToken | None:
     """The live token of this secret, or None. Records its use at most once a minute."""
-    now = timezone.now()
+    now, seen_at = timezone.now(), time.monotonic()
     live = Q(revoked_at=None) & (Q(expires_at=None) | Q(expires_at__gt=now)) & Q(user__is_active=True)
     token = ApiToken.objects.select_related("user").filter(live, digest=_digest(secret)).first()
     if token and (token.last_used_at is None or token.last_used_at < now - TOUCH_EVERY):
         ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
+    _remember(secret, token, seen_at)
     return token
+
+
+def remembered(secret: str) -> ApiToken | None:
+    """The token of this secret if `authenticate` found it within the last `REMEMBERED_S` and it has not expired since. Asks nobody."""
+    seen_at, token = _remembered.get(_digest(secret), (0.0, None))
+    if token is None or time.monotonic() - seen_at >= REMEMBERED_S:
+        return None
+    return token if token.expires_at is None or token.expires_at > timezone.now() else None
 
 
 def revoke(*, public_id: str, by: Actor) -> None:
@@ -68,6 +81,17 @@ def revoke(*, public_id: str, by: Actor) -> None:
         if not ApiToken.objects.filter(public_id=public_id).update(revoked_at=timezone.now()):
             raise Missing(f"There is no token {public_id}.")
         ledger.append(act="token.revoked", by=by, object_kind="token", object_id=public_id)
+    _remembered.clear()
+
+
+def _remember(secret: str, token: ApiToken | None, seen_at: float) -> None:
+    """Only tokens that are live; a full memory begins anew."""
+    if token is None:
+        _remembered.pop(_digest(secret), None)
+        return
+    if len(_remembered) >= REMEMBERED_TOKENS_MAX:
+        _remembered.clear()
+    _remembered[_digest(secret)] = (seen_at, token)
 
 
 def _digest(secret: str) -> str:

@@ -61,7 +61,7 @@ def product(demo: Demo) -> tuple[Part, ...]:
     """What Meshline itself consists of. Workers and beat may die at any time, as the product promises to survive that."""
     worker = ("--pool=prefork", f"--concurrency={WORKERS}", "--without-gossip", "--without-mingle")
     return (
-        Part("web", _gunicorn(demo), f"{demo.url}/healthz"),
+        Part("web", _web(demo), f"{demo.url}/healthz"),
         Part("worker", _celery("worker", *worker), restarts=RESTARTS),
         Part("beat", _celery("beat", f"--schedule={demo.folder / 'beat-schedule'}", "--pidfile="), restarts=RESTARTS),
     )
@@ -99,16 +99,10 @@ def _celery(*arguments: str) -> tuple[str, ...]:
     return _python("-m", "celery", "--app=meshline.celery:app", *arguments, "--loglevel=INFO")
 
 
-def _gunicorn(demo: Demo) -> tuple[str, ...]:
-    options = (
-        "--worker-class=gthread",
-        "--workers=2",
-        "--threads=8",
-        "--preload",
-        "--graceful-timeout=5",
-        "--access-logfile=-",
-    )
-    return _python("-m", "gunicorn", "meshline.wsgi:application", f"--bind={HOST}:{demo.port}", *options)
+def _web(demo: Demo) -> tuple[str, ...]:
+    """The same line as in production (docs/settings.md)."""
+    options = ("--workers=2", "--timeout-graceful-shutdown=5", "--timeout-keep-alive=75", "--no-server-header")
+    return _python("-m", "uvicorn", "meshline.asgi:application", f"--host={HOST}", f"--port={demo.port}", *options)
 
 
 def _webhook_secret(path: Path) -> str:

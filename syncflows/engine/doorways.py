@@ -1,4 +1,4 @@
-"""What the HTTP doors share: the body as bytes, known sources, a bad body that still becomes a ticket."""
+"""What the HTTP doors share: answers in JSON whatever was asked, and a body as text."""
 
 from __future__ import annotations
 
@@ -6,13 +6,7 @@ from typing import Any
 
 from rest_framework.negotiation import BaseContentNegotiation
 
-from meshline.kernel.errors import MeshlineError
-from syncflows.engine import ingest
 from syncflows.engine.admission import clean
-from syncflows.engine.arrivals import Arrival, Problem, Receipt
-from syncflows.governance.catalog import Catalog
-
-RESEND = "Have the source send it again as it should be, or write the corrected payload here and release it."
 
 
 class AlwaysJSON(BaseContentNegotiation):
@@ -28,14 +22,3 @@ class AlwaysJSON(BaseContentNegotiation):
 def body_text(body: bytes) -> str:
     """The body for people: bytes that are not UTF-8 are written as escapes."""
     return clean(body.decode("utf-8", "backslashreplace"))
-
-
-def quarantine(error: MeshlineError, *, arrival: Arrival, reason: str, catalog: Catalog) -> Receipt:
-    """Keep what could not be read, with a ticket, and name the event in the error."""
-    kept = Arrival(
-        source=arrival.source, type=arrival.type, payload=arrival.payload, source_event_id=arrival.source_event_id, traceparent=arrival.traceparent,
-        origin=arrival.origin, raw=arrival.raw, problem=Problem(reason, error.message, RESEND),
-    )  # fmt: skip
-    [receipt] = ingest.accept([kept], catalog=catalog)
-    error.context |= {"event": receipt.public_id, "correlation_id": receipt.correlation_id}
-    return receipt

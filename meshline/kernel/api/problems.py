@@ -35,7 +35,7 @@ DRF_CODES = {
 def problem_response(error: Exception, context: dict[str, Any]) -> Response:
     """The answer to any exception of an API view. REST framework calls it (`EXCEPTION_HANDLER`); it never lets one through."""
     set_rollback()
-    document, headers = _described(error, _request_id(context.get("request")))
+    document, headers = described(error, _request_id(context.get("request")))
     return Response(document, status=document["status"], content_type=CONTENT_TYPE, headers=headers)
 
 
@@ -74,7 +74,7 @@ def problem(
     return {**about, "errors": errors or [], **({"context": context} if context else {})}
 
 
-def _described(error: Exception, request_id: str) -> tuple[dict[str, Any], dict[str, str]]:
+def described(error: Exception, request_id: str) -> tuple[dict[str, Any], dict[str, str]]:
     match error:
         case MeshlineError():
             return _ours(error, request_id)
