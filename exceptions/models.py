@@ -22,8 +22,13 @@ class Ticket(models.Model):
 
     public_id = models.CharField(max_length=24, unique=True, default=ids.maker("tkt"), editable=False)
     subject = models.CharField(max_length=120, help_text="run:…, event:…, discrepancy:… or system:… that failed")
-    run = models.ForeignKey("engine.Run", null=True, blank=True, on_delete=models.PROTECT, related_name="tickets")
-    event = models.ForeignKey("engine.Event", null=True, blank=True, on_delete=models.PROTECT, related_name="tickets")
+    # Without database constraints: a month of runs and events can be archived while its tickets stay.
+    run = models.ForeignKey(
+        "engine.Run", null=True, blank=True, on_delete=models.PROTECT, related_name="tickets", db_constraint=False
+    )
+    event = models.ForeignKey(
+        "engine.Event", null=True, blank=True, on_delete=models.PROTECT, related_name="tickets", db_constraint=False
+    )
     status = models.CharField(max_length=12, choices=TicketStatus, default=TicketStatus.OPEN)
     exception_class = models.CharField(max_length=14, choices=ExceptionClass)
     reason = models.CharField(max_length=60, help_text="stable lower_snake code")
@@ -109,7 +114,7 @@ class Approval(models.Model):
 
     public_id = models.CharField(max_length=24, unique=True, default=ids.maker("apr"), editable=False)
     ticket = models.ForeignKey(Ticket, on_delete=models.PROTECT, related_name="approvals")
-    run = models.ForeignKey("engine.Run", on_delete=models.PROTECT, related_name="approvals")
+    run = models.ForeignKey("engine.Run", on_delete=models.PROTECT, related_name="approvals", db_constraint=False)
     status = models.CharField(max_length=10, choices=ApprovalStatus, default=ApprovalStatus.PENDING)
     policy = models.CharField(max_length=80)
     policy_version = models.PositiveIntegerField()

@@ -186,9 +186,6 @@ def live_of_run(run_id: int) -> Ticket | None:
 
 
 def _facts(found: Ticket) -> QuerySet[LineageFact]:
-    about = Q(run_id=found.run_id) if found.run_id else Q(event_id=found.event_id)
-    return (
-        LineageFact.objects.filter(about).order_by("pk")
-        if found.run_id or found.event_id
-        else LineageFact.objects.none()
-    )
+    """Of its run, or else of its event."""
+    facts = LineageFact.objects.filter(event_id=found.event_id) if found.event_id else LineageFact.objects.none()
+    return (facts.filter(run_id=found.run_id) if found.run_id else facts).order_by("pk")

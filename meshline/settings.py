@@ -236,6 +236,7 @@ MESHLINE_BODY_WAIT_S = env.whole("MESHLINE_BODY_WAIT_S", default=60, least=1, mo
 MESHLINE_BATCH_SIZE = env.whole("MESHLINE_BATCH_SIZE", default=64, least=1, most=1000)
 MESHLINE_WRITE_THREADS = env.whole("MESHLINE_WRITE_THREADS", default=8, least=1, most=64)
 MESHLINE_LEASE_S = env.whole("MESHLINE_LEASE_S", default=60, least=2, most=3600)
+MESHLINE_PARTITIONS_AHEAD = env.whole("MESHLINE_PARTITIONS_AHEAD", default=2, least=1, most=24)
 MESHLINE_REPORTING_CURRENCY = env.text("MESHLINE_REPORTING_CURRENCY", default="USD", example="EUR")
 
 LOGGING = {

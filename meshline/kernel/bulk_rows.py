@@ -56,7 +56,7 @@ def insert(
 ) -> list[int]:
     """Insert rows given as tuples in the order of `columns` (database columns), JSON as Python has it; their row numbers, in that order.
 
-    `on_conflict`: what follows ON CONFLICT, such as "DO NOTHING"; numbers are then only of rows written.
+    `on_conflict`: what follows ON CONFLICT, such as "DO NOTHING"; numbers are then only of rows written. A model with a composite key has none: zeros.
     """
     if not rows:
         return []
@@ -91,7 +91,7 @@ def update(rows: Sequence[models.Model], fields: Collection[str]) -> int:
         [{"pk": row.pk, **{name: getattr(row, attribute) for name, attribute in attributes}} for row in rows]
     )
     with bound_cursor() as cursor:
-        cursor.execute(_update(type(rows[0]), tuple(fields)), [text])
+        cursor.execute(_update(type(rows[0]), tuple(fields)), [text, [row.pk for row in rows]])
         return int(cursor.rowcount)
 
 
@@ -115,12 +115,13 @@ def _insertion(model: type[models.Model], columns: tuple[str, ...], on_conflict:
         _names(given),
         _typed(given, [fields[name] for name in columns]),
         sql.SQL(f" ON CONFLICT {on_conflict}" if on_conflict else ""),
-        sql.Identifier(model._meta.pk.column),
+        sql.Identifier(model._meta.pk.column) if model._meta.pk.column else sql.SQL("0"),
     )
 
 
 @lru_cache(maxsize=256)
 def _update(model: type[models.Model], names: tuple[str, ...]) -> sql.Composed:
+    """The keys go twice: as a list they tell PostgreSQL which partitions to look at."""
     fields = _fields(model, names)
     given = [f"v{index}" for index in range(len(fields))]
     sets = [
@@ -128,12 +129,13 @@ def _update(model: type[models.Model], names: tuple[str, ...]) -> sql.Composed:
         for field, name in zip(fields, given, strict=True)
     ]
     return sql.SQL(
-        "UPDATE {} AS target SET {} FROM json_to_recordset(%s::json) AS given(pk bigint, {}) WHERE target.{} = given.pk"
+        "UPDATE {} AS target SET {} FROM json_to_recordset(%s::json) AS given(pk bigint, {}) "
+        "WHERE target.{key} = given.pk AND target.{key} = ANY(%s::bigint[])"
     ).format(
         sql.Identifier(model._meta.db_table),
         sql.SQL(", ").join(sets),
         _typed(given, fields),
-        sql.Identifier(model._meta.pk.column),
+        key=sql.Identifier(model._meta.pk.column),
     )
 
 

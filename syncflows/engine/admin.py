@@ -35,16 +35,16 @@ class AttemptInline(ReadOnly, TabularInline):
 class EventAdmin(LargeTable):
     list_display = ("public_id", "source", "type", "status", "canonical_key", "received_at")
     list_filter = ("status",)
-    search_fields = ("public_id__exact", "canonical_key__exact", "correlation_id__exact")
-    search_help_text = "Exact id, key or correlation id"
+    search_fields = ("public_id__exact",)
+    search_help_text = "Exact id; by key or correlation id, search the console"
 
 
 @admin.register(Run)
 class RunAdmin(LargeTable):
     list_display = ("public_id", "flow", "status", "canonical_key", "customer", "amount", "currency", "created_at")
     list_filter = ("status",)
-    search_fields = ("public_id__exact", "canonical_key__exact", "correlation_id__exact")
-    search_help_text = "Exact id, key or correlation id"
+    search_fields = ("public_id__exact",)
+    search_help_text = "Exact id; by key or correlation id, search the console"
     raw_id_fields: Any = ("event", "flow_version")
     inlines = (StepInline,)
 
@@ -53,8 +53,8 @@ class RunAdmin(LargeTable):
 class StepAdmin(LargeTable):
     list_display = ("run", "name", "system", "operation", "status", "reference", "external_id")
     list_filter = ("status",)
-    search_fields = ("idempotency_key__exact", "external_id__exact")
-    search_help_text = "Exact idempotency key or external id"
+    search_fields = ("idempotency_key__exact",)
+    search_help_text = "Exact idempotency key; by external id, search the console"
     list_select_related = ("run",)
     inlines = (AttemptInline,)
 

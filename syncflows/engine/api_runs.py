@@ -53,6 +53,6 @@ class RunLineage(ListOperation):
 
     @extend_schema(operation_id="listRunLineage", tags=["runs"], summary="The facts of a run, in their order")
     def get(self, request: Request, public_id: str) -> Response:
-        run: Run = self.find(Run.objects.only("id", "public_id"), public_id)
+        run: Run = self.find(Run.objects.only("id", "public_id", "event_id"), public_id)
         page = self.paginate_queryset(selectors.facts_of_run(run))
         return self.get_paginated_response(FactOutput(page, many=True).data)

@@ -1,6 +1,7 @@
 """Who carries which run: claims by `SKIP LOCKED`, leases with a heartbeat, and the return of what a dead worker held.
 
-Two locks, two names. "Not at once": a lane has one running run (partial unique index). "Not twice": a write has one owner (idempotency key).
+Two locks, two names. "Not at once": a lane has one running run: who claims holds the lane's advisory lock and looks, in a snapshot taken under it, that
+none is running (a unique index of each month's partition is the net below). "Not twice": a write has one owner (idempotency key).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef, QuerySet
 from django.utils import timezone
 
 from meshline.kernel import transitions
@@ -31,8 +32,10 @@ log = logging.getLogger(__name__)
 AFTER_OUR_FAILURE_S = 5
 
 # Up to a batch of due runs, the first of each lane, unless one of the lane is running: by priority, then by how long it has been due.
+# Of these, the ones whose lane nobody else is claiming at this moment: the lanes stay locked until the transaction ends.
 CLAIMABLE = """
-SELECT r.id, r.priority FROM engine_run r
+WITH candidate AS MATERIALIZED (
+SELECT r.id, r.priority, r.due_at, r.lane FROM engine_run r
 WHERE r.status IN ('pending', 'retrying') AND r.due_at <= %s
   AND NOT EXISTS (
     SELECT 1 FROM engine_run o
@@ -41,7 +44,11 @@ WHERE r.status IN ('pending', 'retrying') AND r.due_at <= %s
 ORDER BY r.priority, r.due_at, r.id
 LIMIT %s
 FOR UPDATE OF r SKIP LOCKED
+)
+SELECT id, priority FROM candidate WHERE pg_try_advisory_xact_lock(hashtextextended(lane, %s)) ORDER BY priority, due_at, id
 """
+LANES = 0x6C616E65  # seed that keeps the lanes' advisory locks apart from others'
+
 
 
 @dataclass(frozen=True)
@@ -63,10 +70,12 @@ def claim(*, limit: int) -> Lease:
     try:
         with transaction.atomic():
             ids = _claimable(limit)
-            transitions.move_many(
-                Run.objects.filter(pk__in=ids), machine=RUN, expected=DUE, to=RunStatus.RUNNING, lease_owner=token, lease_until=_end(),
+            won = transitions.move_many(
+                _unless_lane_runs(ids), machine=RUN, expected=DUE, to=RunStatus.RUNNING, lease_owner=token, lease_until=_end(),
                 tries=F("tries") + 1, updated_at=timezone.now(),
             )  # fmt: skip
+            if won < len(ids):
+                ids = still_ours(Lease(token, ()), ids)
         return Lease(token, tuple(ids))
     except IntegrityError:
         log.info("another worker was faster on a lane; claiming again at the next ring")
@@ -139,10 +148,16 @@ def give_back_expired() -> int:
 
 def _claimable(limit: int) -> list[int]:
     with connection.cursor() as cursor:
-        cursor.execute(CLAIMABLE, [timezone.now(), limit])
+        cursor.execute(CLAIMABLE, [timezone.now(), limit, LANES])
         rows = cursor.fetchall()
     # One priority a batch: what comes first (master data) is done before what may build on it is even looked at.
     return [pk for pk, priority in rows if priority == rows[0][1]]
+
+
+def _unless_lane_runs(ids: list[int]) -> QuerySet[Run]:
+    """A statement of its own: it sees what was committed until we had the lanes' locks, and nobody can claim in these lanes since."""
+    running = Run.objects.filter(lane=OuterRef("lane"), status=RunStatus.RUNNING)
+    return Run.objects.filter(~Exists(running), pk__in=ids)
 
 
 def _beat(lease: Lease, stop: threading.Event) -> None:

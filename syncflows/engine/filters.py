@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import django_filters as filters
+from django.db.models import QuerySet
 
 from meshline.kernel.filters import TimeFilter
 from syncflows.engine.enums import EventStatus, RunStatus
-from syncflows.engine.models import Event, Run
+from syncflows.engine.models import Event, EventKey, Run
+from syncflows.engine.selectors import named
 from syncflows.enums import HoldReason
 
 
 class EventFilter(filters.FilterSet):
     status = filters.ChoiceFilter(choices=EventStatus.choices)
     source = filters.CharFilter(field_name="source", label="System that sent it")
-    source_event_id = filters.CharFilter(field_name="source_event_id")
+    source_event_id = filters.CharFilter(method="filter_source_event_id", label="The source's id of it")
     type = filters.CharFilter(field_name="type")
-    canonical_key = filters.CharFilter(field_name="canonical_key")
-    correlation_id = filters.CharFilter(field_name="correlation_id")
+    canonical_key = filters.CharFilter(method="filter_name")
+    correlation_id = filters.CharFilter(method="filter_name")
     received_after = TimeFilter(field_name="received_at", lookup_expr="gte")
     received_before = TimeFilter(field_name="received_at", lookup_expr="lt")
 
@@ -24,17 +26,30 @@ class EventFilter(filters.FilterSet):
         model = Event
         fields: list[str] = []
 
+    def filter_source_event_id(self, queryset: QuerySet[Event], name: str, value: str) -> QuerySet[Event]:
+        return queryset.filter(pk__in=EventKey.objects.filter(source_event_id=value).values("event_id"))
+
+    def filter_name(self, queryset: QuerySet[Event], name: str, value: str) -> QuerySet[Event]:
+        return queryset.filter(pk__in=named(value, name))
+
 
 class RunFilter(filters.FilterSet):
     flow = filters.CharFilter(field_name="flow")
     status = filters.ChoiceFilter(choices=RunStatus.choices)
     hold_reason = filters.ChoiceFilter(choices=HoldReason.choices)
-    event = filters.CharFilter(field_name="event__public_id", label="Event (evt_…)")
-    canonical_key = filters.CharFilter(field_name="canonical_key")
-    correlation_id = filters.CharFilter(field_name="correlation_id")
+    event = filters.CharFilter(method="filter_event", label="Event (evt_…)")
+    canonical_key = filters.CharFilter(method="filter_name")
+    correlation_id = filters.CharFilter(method="filter_name")
     created_after = TimeFilter(field_name="created_at", lookup_expr="gte")
     created_before = TimeFilter(field_name="created_at", lookup_expr="lt")
 
     class Meta:
         model = Run
         fields: list[str] = []
+
+    def filter_event(self, queryset: QuerySet[Run], name: str, value: str) -> QuerySet[Run]:
+        return queryset.filter(event_id__in=Event.objects.filter(public_id=value).values("pk"))
+
+    def filter_name(self, queryset: QuerySet[Run], name: str, value: str) -> QuerySet[Run]:
+        """By the names of its event: runs have no index of their own for them, which each change of a run's status would pay for."""
+        return queryset.filter(event_id__in=named(value, name))

@@ -24,25 +24,30 @@ from syncflows.governance.catalog import Catalog
 
 EXCERPT_LENGTH = 500
 
-# Ids are drawn in the order of arrival, rows written in the order of the unique key, so that two batches with common events cannot deadlock.
+# Ids are drawn in the order of arrival, keys written in their own order, so that two batches with common events cannot deadlock. Who gets the key is new.
 INSERT_EVENTS = """
 WITH arrived AS MATERIALIZED (
     SELECT nextval(pg_get_serial_sequence('engine_event', 'id')) AS id, fields.*
     FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
                 %s::text[], %s::timestamptz[], %s::text[])
       AS fields(public_id, source, source_event_id, type, status, payload, raw, problem, canonical_key, lane, sequence, correlation_id, occurred_at, origin)
+), new AS (
+    INSERT INTO engine_eventkey (source_event_id, source, event_id)
+    SELECT source_event_id, source, id FROM arrived ORDER BY source, source_event_id, id
+    ON CONFLICT (source_event_id, source) DO NOTHING
+    RETURNING event_id
 )
 INSERT INTO engine_event (id, public_id, source, source_event_id, type, status, payload, raw, problem, canonical_key, lane, sequence, correlation_id,
                           occurred_at, origin, received_at, synthetic)
 SELECT id, public_id, source, source_event_id, type, status, payload::jsonb, raw, problem, canonical_key, lane, sequence, correlation_id,
        occurred_at, origin, clock_timestamp(), false
-FROM arrived ORDER BY source, source_event_id, id
-ON CONFLICT (source, source_event_id) DO NOTHING
+FROM arrived JOIN new ON new.event_id = arrived.id ORDER BY id
 RETURNING public_id, id
 """
 FIND_FIRST = """
-SELECT event.source, event.source_event_id, event.public_id, event.correlation_id, event.status
-FROM engine_event AS event JOIN unnest(%s::text[], %s::text[]) AS wanted(source, source_event_id) USING (source, source_event_id)
+SELECT key.source, key.source_event_id, event.public_id, event.correlation_id, event.status
+FROM engine_eventkey AS key JOIN unnest(%s::text[], %s::text[]) AS wanted(source, source_event_id) USING (source, source_event_id)
+JOIN engine_event AS event ON event.id = key.event_id
 """
 
 

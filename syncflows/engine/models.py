@@ -1,9 +1,14 @@
-"""What arrived, what was made of it, what was done with it, and why. The rows are the truth; queues are only doorbells."""
+"""What arrived, what was made of it, what was done with it, and why. The rows are the truth; queues are only doorbells.
+
+Event, Run, WriteAttempt, LineageFact and TraceKey are partitioned by month (`engine.partitions`, docs/adr/0005). Relations among them carry no
+database constraint: whole months are archived, and what stays must cope with a row that is not there. Each index names its reader.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
 
@@ -17,10 +22,11 @@ AMOUNT: dict[str, Any] = {"max_digits": 36, "decimal_places": 12}
 class Event(models.Model):
     """What arrived, as it arrived. Written by `engine.ingest` only; payload never changes.
 
-    Invariants: (source, source_event_id) is unique, whatever the number of deliveries; a quarantined event keeps its raw text.
+    Invariants: (source, source_event_id) is unique, whatever the number of deliveries (`EventKey`); a quarantined event keeps its raw text;
+    public_id is unique within a month's partition, and so everywhere: it begins with the time it was made at.
     """
 
-    public_id = models.CharField(max_length=24, unique=True, default=ids.maker("evt"), editable=False)
+    public_id = models.CharField(max_length=24, default=ids.maker("evt"), editable=False)
     source = models.CharField(max_length=80, help_text="the system's name")
     source_event_id = models.CharField(
         max_length=200, help_text="the source's id of the event; a fingerprint where it has none"
@@ -35,46 +41,61 @@ class Event(models.Model):
     sequence = models.CharField(
         max_length=60, blank=True, help_text="orders events of one lane as the source does; compared as text"
     )
-    correlation_id = models.CharField(
-        max_length=64, db_index=True, help_text="trace id of W3C traceparent, or made here"
-    )
+    correlation_id = models.CharField(max_length=64, help_text="trace id of W3C traceparent, or made here")
     occurred_at = models.DateTimeField(null=True, blank=True, help_text="at the source")
-    received_at = models.DateTimeField(auto_now_add=True, db_index=True)
+    received_at = models.DateTimeField(auto_now_add=True)
     origin = models.CharField(max_length=300, blank=True, help_text="how it came: http, webhook, file name and line")
     synthetic = models.BooleanField(default=False)
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["source", "source_event_id"], name="one_event_per_source_and_id")
-        ]
+        # By key, correlation id and source event id events are found through TraceKey and EventKey.
         indexes = [
-            models.Index(fields=["canonical_key"], name="event_by_key"),  # reader: trace
             models.Index(
                 fields=["-id"], condition=~Q(status="accepted"), name="event_not_accepted"
             ),  # reader: quarantine list
+            BrinIndex(
+                fields=["received_at"], autosummarize=True, pages_per_range=32, name="event_received"
+            ),  # reader: filters by time
         ]
+
+
+class EventKey(models.Model):
+    """Which event a source's event id is: one, however often it is delivered, and for as long as we keep the key, even when the event's month is archived.
+
+    Written by `engine.ingest`, in the statement that writes the event.
+    """
+
+    pk = models.CompositePrimaryKey("source_event_id", "source")
+    source_event_id = models.CharField(max_length=200)
+    source = models.CharField(max_length=80)
+    event_id = models.BigIntegerField()
 
 
 class Run(models.Model):
     """One event carried by one flow version. Status is written by `kernel.transitions` only; leases by `engine.claims`.
 
-    Invariants: at most one running run per lane; one run per event and flow; a parked run has a reason.
+    Invariants: at most one running run per lane (`engine.claims`); one run per event and flow (made with the event's key); a parked run has a reason.
+    public_id, (event, flow) and the lane of running runs are unique within each month's partition besides.
     """
 
-    public_id = models.CharField(max_length=24, unique=True, default=ids.maker("run"), editable=False)
-    event = models.ForeignKey(Event, on_delete=models.PROTECT, related_name="runs")
+    public_id = models.CharField(max_length=24, default=ids.maker("run"), editable=False)
+    event = models.ForeignKey(
+        Event, on_delete=models.PROTECT, related_name="runs", db_constraint=False, db_index=False
+    )
     flow = models.CharField(max_length=80)
     flow_version = models.ForeignKey(
         "governance.DefinitionVersion",
         null=True,
         on_delete=models.PROTECT,
         related_name="+",
+        db_constraint=False,  # versions are never deleted; a check would lock the version's row for each run
+        db_index=False,
         help_text="the version that last carried it",
     )
     status = models.CharField(max_length=12, choices=RunStatus, default=RunStatus.PENDING)
     lane = models.CharField(max_length=260)
     sequence = models.CharField(max_length=60, blank=True)
-    correlation_id = models.CharField(max_length=64, db_index=True)
+    correlation_id = models.CharField(max_length=64)
     canonical_key = models.CharField(max_length=200)
     priority = models.SmallIntegerField(default=100, help_text="lower goes first")
     due_at = models.DateTimeField(help_text="when to carry it on; of use while pending or retrying")
@@ -106,10 +127,7 @@ class Run(models.Model):
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["event", "flow"], name="one_run_per_event_and_flow"),
-            models.UniqueConstraint(fields=["lane"], condition=Q(status="running"), name="one_running_run_per_lane"),
-        ]
+        # A change of status costs an entry in each of these: none is here that nobody reads.
         indexes = [
             models.Index(
                 fields=["priority", "due_at", "id"], condition=Q(status__in=["pending", "retrying"]), name="run_due"
@@ -120,12 +138,16 @@ class Run(models.Model):
                 name="run_lane_active",
             ),  # reader: claims
             models.Index(fields=["lane", "-id"], name="run_lane"),  # reader: superseding, trace
-            models.Index(fields=["lease_until"], condition=Q(status="running"), name="run_leases"),  # reader: sweeper
+            # By id, so that a heartbeat, which moves lease_until, stays a heap-only update.
+            models.Index(fields=["id"], condition=Q(status="running"), name="run_leases"),  # reader: sweeper
             models.Index(
                 fields=["waits_for"], condition=Q(status="held"), name="run_waits"
             ),  # reader: releases of dependencies
             models.Index(fields=["flow", "status", "-id"], name="run_by_flow"),  # reader: flow pages
-            models.Index(fields=["canonical_key"], name="run_by_key"),  # reader: trace
+            BrinIndex(
+                fields=["created_at"], autosummarize=True, pages_per_range=32, name="run_created"
+            ),  # reader: figures, filters by time
+            BrinIndex(fields=["ended_at"], autosummarize=True, pages_per_range=32, name="run_ended"),  # reader: figures
         ]
 
     @property
@@ -139,7 +161,7 @@ class Step(models.Model):
     Invariant: one owner of an idempotency key (`owns_write`); the others adopt what it did.
     """
 
-    run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="steps")
+    run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="steps", db_constraint=False, db_index=False)
     index = models.PositiveSmallIntegerField()
     name = models.CharField(max_length=80)
     system = models.CharField(max_length=80)
@@ -165,13 +187,14 @@ class Step(models.Model):
                 fields=["idempotency_key"], condition=Q(owns_write=True), name="one_owner_of_a_write"
             ),
         ]
-        indexes = [models.Index(fields=["external_id"], name="step_by_external_id")]  # reader: trace
 
 
 class WriteAttempt(models.Model):
-    """One try at one outside write: committed before it is sent, and again when answered. Written by `engine.execute`."""
+    """One try at one outside write: committed before it is sent, and again when answered. Written by `engine.recording`."""
 
-    step = models.ForeignKey(Step, on_delete=models.PROTECT, related_name="attempts")
+    step = models.ForeignKey(
+        Step, on_delete=models.PROTECT, related_name="attempts", db_constraint=False, db_index=False
+    )
     number = models.PositiveIntegerField()
     status = models.CharField(max_length=12, choices=AttemptStatus, default=AttemptStatus.INTENDED)
     lease_owner = models.CharField(max_length=60)
@@ -184,13 +207,18 @@ class WriteAttempt(models.Model):
 
     class Meta:
         ordering = ["number"]
-        constraints = [models.UniqueConstraint(fields=["step", "number"], name="one_attempt_per_number")]
+        # (step, number) is unique within each month's partition, and guarded by the lane and the lease besides; that index serves step's readers.
+        indexes = [
+            BrinIndex(
+                fields=["sent_at"], autosummarize=True, pages_per_range=32, name="attempt_sent"
+            )  # reader: calls of a day, on the systems' page
+        ]
 
 
 class LineageFact(models.Model):
     """One ordered fact: a decision with its inputs, an attempt, an answer. Append-only (a trigger refuses UPDATE and DELETE).
 
-    Order within a record is by id. `event` and `run` are row numbers without constraints: facts outlive what they speak of.
+    Order within a record is by id. `event` and `run` are row numbers without constraints. A run's fact names its event too: readers ask by event.
     """
 
     event_id = models.BigIntegerField(null=True)
@@ -203,21 +231,18 @@ class LineageFact(models.Model):
 
     class Meta:
         indexes = [
-            models.Index(fields=["run_id", "id"], name="fact_of_run"),  # reader: lineage of a run
-            models.Index(fields=["event_id", "id"], name="fact_of_event"),  # reader: lineage of an event
+            models.Index(fields=["event_id", "id"], name="fact_of_event"),  # reader: lineage of an event and of its runs
         ]
 
 
 class TraceKey(models.Model):
     """A name by which a record is found: canonical key, external id, order number, correlation id, customer. Written with the fact that made it known."""
 
+    pk = models.CompositePrimaryKey("value", "kind", "event_id")
     value = models.CharField(max_length=200)
     kind = models.CharField(max_length=30)
     event_id = models.BigIntegerField()
     run_id = models.BigIntegerField(null=True)
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["value", "kind", "event_id"], name="one_trace_key")]
 
 
 class CanonicalRecord(models.Model):
@@ -228,8 +253,17 @@ class CanonicalRecord(models.Model):
     source = models.CharField(max_length=80)
     flow = models.CharField(max_length=80)
     sequence = models.CharField(max_length=60, blank=True, help_text="of the event that was applied last")
-    event = models.ForeignKey(Event, on_delete=models.PROTECT, related_name="+", help_text="applied last")
-    run = models.ForeignKey(Run, null=True, on_delete=models.PROTECT, related_name="+")
+    event = models.ForeignKey(
+        Event,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_constraint=False,
+        db_index=False,
+        help_text="applied last",
+    )
+    run = models.ForeignKey(
+        Run, null=True, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False
+    )
     document = models.JSONField(encoder=jsontext.ExactEncoder)
     amount = models.DecimalField(null=True, blank=True, **AMOUNT)
     currency = models.CharField(max_length=3, blank=True)
@@ -242,7 +276,12 @@ class CanonicalRecord(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["object", "key", "flow"], name="one_canonical_record")]
-        indexes = [models.Index(fields=["flow", "business_date"], name="canonical_window")]  # reader: reconciliation
+        indexes = [
+            models.Index(fields=["flow", "business_date"], name="canonical_window"),  # reader: reconciliation
+            BrinIndex(
+                fields=["delivered_at"], autosummarize=True, pages_per_range=32, name="canonical_delivered"
+            ),  # reader: figures
+        ]
 
 
 class CrosswalkEntry(models.Model):

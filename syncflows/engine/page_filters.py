@@ -53,9 +53,9 @@ class RunPageFilter(RunFilter):
     synthetic = filters.BooleanFilter(field_name="event__synthetic", widget=forms.HiddenInput)
     currency = filters.CharFilter(field_name="currency", widget=forms.HiddenInput)
     hold_reason = filters.CharFilter(field_name="hold_reason", widget=forms.HiddenInput)
-    event = filters.CharFilter(field_name="event__public_id", widget=forms.HiddenInput)
-    canonical_key = filters.CharFilter(field_name="canonical_key", widget=forms.HiddenInput)
-    correlation_id = filters.CharFilter(field_name="correlation_id", widget=forms.HiddenInput)
+    event = filters.CharFilter(method="filter_event", widget=forms.HiddenInput)
+    canonical_key = filters.CharFilter(method="filter_name", widget=forms.HiddenInput)
+    correlation_id = filters.CharFilter(method="filter_name", widget=forms.HiddenInput)
 
     class Meta:
         model = Run

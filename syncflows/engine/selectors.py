@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db.models import Prefetch, QuerySet
 
-from syncflows.engine.models import Event, LineageFact, Run
+from syncflows.engine.models import Event, LineageFact, Run, TraceKey
 
 
 def events() -> QuerySet[Event]:
@@ -28,9 +28,14 @@ def runs_in_full() -> QuerySet[Run]:
     return rows.defer("event__raw", "flow_version__document")
 
 
+def named(value: str, kind: str) -> QuerySet[TraceKey, int]:
+    """Row numbers of the events that have this name, to filter by."""
+    return TraceKey.objects.filter(value=value, kind=kind).values_list("event_id", flat=True)
+
+
 def facts_of_run(run: Run) -> QuerySet[LineageFact]:
     """In their order."""
-    return LineageFact.objects.filter(run_id=run.pk).order_by("pk")
+    return LineageFact.objects.filter(event_id=run.event_id, run_id=run.pk).order_by("pk")
 
 
 def facts_of_event(event: Event) -> QuerySet[LineageFact]:

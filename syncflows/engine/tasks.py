@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import time
+from typing import Any
 
 from celery import shared_task
+from celery.signals import worker_ready
 
 from meshline.kernel import jobs
-from syncflows.engine import batch, sweeping
+from syncflows.engine import batch, partitions, sweeping
 
+log = logging.getLogger(__name__)
 WORK_FOR_S = 20
 
 
@@ -26,3 +30,17 @@ def work() -> None:
 @shared_task(name="engine.sweep")
 def sweep() -> None:
     sweeping.sweep()
+
+
+@shared_task(name="engine.keep_partitions")
+def keep_partitions() -> None:
+    partitions.keep()
+
+
+@worker_ready.connect  # type: ignore[untyped-decorator]
+def _on_ready(**_: Any) -> None:
+    """A worker that starts into a new month need not wait for beat's next hour."""
+    try:
+        partitions.keep()
+    except Exception as error:  # noqa: BLE001 - rows go on into the month before; beat's next hour tries again
+        log.warning("this month's partitions could not be made at start: %s", error)

@@ -6,10 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import Q
-
 from syncflows.engine.enums import StepStatus
-from syncflows.engine.models import Event, LineageFact, Run, Step, TraceKey
+from syncflows.engine.models import Event, EventKey, LineageFact, Run, Step, TraceKey
+from syncflows.engine.selectors import named
 
 MATCHES_SHOWN = 200
 
@@ -75,10 +74,10 @@ def of_event(event: Event) -> Story:
     """Facts in the order they were written; six queries."""
     runs = list(Run.objects.filter(event=event).select_related("flow_version__definition").order_by("id"))
     ids = [run.pk for run in runs]
-    facts = list(LineageFact.objects.filter(Q(event_id=event.pk) | Q(run_id__in=ids)).order_by("id"))
+    facts = list(LineageFact.objects.filter(event_id=event.pk).order_by("id"))
     steps = list(Step.objects.filter(run__in=ids).prefetch_related("attempts").order_by("run_id", "index"))
     lane = Run.objects.filter(lane=event.lane).exclude(event=event) if event.lane else Run.objects.none()
-    transaction = Run.objects.filter(correlation_id=event.correlation_id).exclude(event=event)
+    transaction = Run.objects.filter(event_id__in=named(event.correlation_id, "correlation_id")).exclude(event=event)
     return Story(event, runs, facts, steps, list(lane.order_by("-id")[:20]), list(transaction.order_by("-id")[:20]))
 
 
@@ -94,14 +93,13 @@ def as_json(story: Story) -> dict[str, Any]:
 
 def _by(wanted: str, limit: int) -> dict[int, str]:
     """Event row numbers with how they answer to the key."""
-    direct = Event.objects.filter(
-        Q(public_id=wanted) | Q(canonical_key=wanted) | Q(correlation_id=wanted) | Q(source_event_id=wanted)
-    )
-    found = dict.fromkeys(direct.order_by("-id").values_list("id", flat=True)[:limit], "event")
-    runs = (
-        Run.objects.filter(public_id=wanted) if wanted.startswith("run_") else Run.objects.filter(canonical_key=wanted)
-    )
-    _add(found, ((pk, "record") for pk in runs.order_by("-id").values_list("event_id", flat=True)[:limit]))
+    found: dict[int, str] = {}
+    if wanted.startswith("evt_"):
+        _add(found, ((pk, "event") for pk in Event.objects.filter(public_id=wanted).values_list("id", flat=True)))
+    if wanted.startswith("run_"):
+        _add(found, ((pk, "record") for pk in Run.objects.filter(public_id=wanted).values_list("event_id", flat=True)))
+    sent = EventKey.objects.filter(source_event_id=wanted).order_by("-event_id").values_list("event_id", flat=True)
+    _add(found, ((pk, "event") for pk in sent[:limit]))
     names = TraceKey.objects.filter(value=wanted).order_by("-event_id").values_list("event_id", "kind")[:limit]
     _add(found, names)
     return found

@@ -76,8 +76,8 @@ def trace_record(request: HttpRequest, public_id: str) -> HttpResponse:
     run = rows.filter(public_id=public_id).first()
     if run is None:
         raise Missing(f"There is no run {public_id}. It may be mistyped; search by order number or customer instead.")
-    about = Q(run_id=run.pk) | Q(event_id=run.event_id, run_id=None)
-    facts = list(LineageFact.objects.filter(about).order_by("pk"))
+    about = Q(run_id=run.pk) | Q(run_id=None)
+    facts = list(LineageFact.objects.filter(about, event_id=run.event_id).order_by("pk"))
     steps = list(run.steps.prefetch_related("attempts"))
     context = {
         "run": run, "event": run.event, "steps": steps, "lines": timelines.lines(facts, run=run, steps=steps), "related": _related(run),
@@ -147,8 +147,11 @@ def _only(listed: keyset.Page, events: list[Event]) -> str:
 
 def _related(run: Run) -> list[Run]:
     """Other runs of the same record or the same business transaction, newest first."""
-    same = Q(lane=run.lane) | Q(correlation_id=run.correlation_id)
-    return list(selectors.runs().filter(same).exclude(pk=run.pk).order_by("-pk")[:RELATED_SHOWN])
+    of_record = Run.objects.filter(lane=run.lane)
+    of_transaction = Run.objects.filter(event_id__in=selectors.named(run.correlation_id, "correlation_id"))
+    newest = (rows.exclude(pk=run.pk).order_by("-pk").values("pk")[:RELATED_SHOWN] for rows in (of_record, of_transaction))
+    same = [row["pk"] for rows in newest for row in rows]
+    return list(selectors.runs().filter(pk__in=same).order_by("-pk")[:RELATED_SHOWN])
 
 
 def _corrected(run: Run) -> list[dict[str, Any]]:

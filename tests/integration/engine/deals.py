@@ -190,7 +190,8 @@ def send(*numbers: int, customer_id: str, amount: Decimal = Decimal("100.00"), *
         for number in numbers
     ]
     receipts = ingest.accept(arrivals, catalog=catalog.current())
-    found = Event.objects.in_bulk([receipt.public_id for receipt in receipts], field_name="public_id")
+    accepted = Event.objects.filter(public_id__in=[receipt.public_id for receipt in receipts])
+    found = {event.public_id: event for event in accepted}
     return [found[receipt.public_id] for receipt in receipts]
 
 
