@@ -102,8 +102,9 @@ def last_reconciliations(flows: Collection[str]) -> list[ReconciliationRun]:
 
 def latest() -> list[Latest]:
     """The newest facts worth telling. Three queries."""
-    newest = LineageFact.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
-    rows = LineageFact.objects.filter(pk__gt=newest - FACTS_SEARCHED, kind__in=IMPORTANT)
+    newest = LineageFact.objects.order_by("-pk").values_list("pk", flat=True)  # ids jump where a month begins
+    oldest = newest[FACTS_SEARCHED : FACTS_SEARCHED + 1].first() or 0
+    rows = LineageFact.objects.filter(pk__gt=oldest, kind__in=IMPORTANT)
     facts = list(rows.defer("detail").order_by("-pk")[:FACTS_SHOWN])
     runs = Run.objects.filter(pk__in={fact.run_id for fact in facts if fact.run_id})
     by_id = {run.pk: run for run in runs.only(*OF_RUNS)}

@@ -50,7 +50,6 @@ SELECT id, priority FROM candidate WHERE pg_try_advisory_xact_lock(hashtextexten
 LANES = 0x6C616E65  # seed that keeps the lanes' advisory locks apart from others'
 
 
-
 @dataclass(frozen=True)
 class Lease:
     """What one worker holds: `token` fences every later write; `run_ids` row numbers; `beats` when it was extended last (monotonic)."""

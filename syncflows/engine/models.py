@@ -79,9 +79,7 @@ class Run(models.Model):
     """
 
     public_id = models.CharField(max_length=24, default=ids.maker("run"), editable=False)
-    event = models.ForeignKey(
-        Event, on_delete=models.PROTECT, related_name="runs", db_constraint=False, db_index=False
-    )
+    event = models.ForeignKey(Event, on_delete=models.PROTECT, related_name="runs", db_constraint=False, db_index=False)
     flow = models.CharField(max_length=80)
     flow_version = models.ForeignKey(
         "governance.DefinitionVersion",
@@ -231,7 +229,9 @@ class LineageFact(models.Model):
 
     class Meta:
         indexes = [
-            models.Index(fields=["event_id", "id"], name="fact_of_event"),  # reader: lineage of an event and of its runs
+            models.Index(
+                fields=["event_id", "id"], name="fact_of_event"
+            ),  # reader: lineage of an event and of its runs
         ]
 
 

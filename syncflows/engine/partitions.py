@@ -71,7 +71,7 @@ WHERE relname = ANY(%s) AND coalesce(last_analyze, '-infinity') < now() - interv
 """
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class Month:
     """Months since 1970-01."""
 

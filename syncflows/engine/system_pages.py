@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from django.db.models import Count, Max, Q
+from django.db.models import Count, Q
 from django.utils import timezone
 
 from syncflows.connectors.protocol import Connector
@@ -117,8 +117,9 @@ def auth_words(auth: Any) -> str:
 
 def recent_errors(system: str) -> list[WriteAttempt]:
     """The newest attempts at this system that did not go well, among the last 20,000 of all. Two queries."""
-    newest = WriteAttempt.objects.aggregate(last=Max("pk"))["last"] or 0
-    rows = WriteAttempt.objects.filter(pk__gt=newest - ATTEMPTS_SEARCHED, step__system=system).exclude(error="")
+    newest = WriteAttempt.objects.order_by("-pk").values_list("pk", flat=True)  # ids jump where a month begins
+    oldest = newest[ATTEMPTS_SEARCHED : ATTEMPTS_SEARCHED + 1].first() or 0
+    rows = WriteAttempt.objects.filter(pk__gt=oldest, step__system=system).exclude(error="")
     return list(
         rows.select_related("step__run")
         .only(

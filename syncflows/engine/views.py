@@ -149,7 +149,9 @@ def _related(run: Run) -> list[Run]:
     """Other runs of the same record or the same business transaction, newest first."""
     of_record = Run.objects.filter(lane=run.lane)
     of_transaction = Run.objects.filter(event_id__in=selectors.named(run.correlation_id, "correlation_id"))
-    newest = (rows.exclude(pk=run.pk).order_by("-pk").values("pk")[:RELATED_SHOWN] for rows in (of_record, of_transaction))
+    newest = (
+        rows.exclude(pk=run.pk).order_by("-pk").values("pk")[:RELATED_SHOWN] for rows in (of_record, of_transaction)
+    )
     same = [row["pk"] for rows in newest for row in rows]
     return list(selectors.runs().filter(pk__in=same).order_by("-pk")[:RELATED_SHOWN])
 
