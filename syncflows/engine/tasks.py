@@ -37,7 +37,7 @@ def keep_partitions() -> None:
     partitions.keep()
 
 
-@worker_ready.connect  # type: ignore[untyped-decorator]
+@worker_ready.connect
 def _on_ready(**_: Any) -> None:
     """A worker that starts into a new month need not wait for beat's next hour."""
     try:
