@@ -32,6 +32,14 @@ class SystemState(TextChoices):
     PAUSED = "paused", "Paused by a person"
 
 
+class Circuit(TextChoices):
+    """Whether calls flow to a system. A system that is down has an open or a half-open circuit."""
+
+    CLOSED = "closed", "Closed: calls are made"
+    OPEN = "open", "Open: no call is made"
+    HALF_OPEN = "half_open", "Half-open: one real item tries"
+
+
 class GapKind(TextChoices):
     """Where ownership has a hole."""
 

@@ -7,7 +7,7 @@ from django.db import models
 from simple_history.models import HistoricalRecords
 
 from meshline.kernel import ids
-from ownership.enums import OwnerRole, Role, SystemState
+from ownership.enums import Circuit, OwnerRole, Role, SystemState
 
 
 class User(AbstractUser):
@@ -55,7 +55,8 @@ class Team(models.Model):
 class System(models.Model):
     """A connected application, as far as people and workers see its state. Its definition is a governed version; `name` joins them.
 
-    Written by `governance.apply` (title, connector) and `engine.health` (state).
+    Written by `governance.apply` (title, connector), `engine.health` (acts of people) and `engine.limits` (state and circuit).
+    Every change of the circuit leaves an `engine.CircuitChange` with its reason and numbers.
     """
 
     name = models.SlugField(max_length=60, unique=True)
@@ -68,7 +69,16 @@ class System(models.Model):
     last_ok_at = models.DateTimeField(null=True, blank=True, help_text="last answer that was not an outage")
     retry_at = models.DateTimeField(null=True, blank=True, help_text="while down: no call before then")
     consecutive_failures = models.PositiveIntegerField(default=0)
-    history = HistoricalRecords(excluded_fields=["last_ok_at", "consecutive_failures"])
+    circuit = models.CharField(max_length=10, choices=Circuit, default=Circuit.CLOSED)
+    reopenings = models.PositiveIntegerField(
+        default=0, help_text="tries in a row that failed; each doubles the next wait"
+    )
+    quiet_until = models.DateTimeField(
+        null=True, blank=True, help_text="it asked us to call no more before then (Retry-After)"
+    )
+    history = HistoricalRecords(
+        excluded_fields=["last_ok_at", "consecutive_failures", "circuit", "reopenings", "quiet_until"]
+    )
 
     def __str__(self) -> str:
         return self.title

@@ -31,6 +31,17 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "meshline.settings")
 django.setup()
 
 
+@pytest.fixture(autouse=True)
+def limits_begin_anew() -> Iterator[None]:
+    """What one test counted of a system's calls is not held against the next test's system of the same name."""
+    yield
+    from syncflows.engine.limits import meter, shared
+
+    meter.ALONE.clear()
+    for counters in shared.opened():
+        counters.clear()
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator["Browser"]:
     """A headless Chromium. Without one the test is skipped, or fails where CI is set: CI must see every page."""

@@ -6,6 +6,9 @@ from typing import Any
 
 from meshline.kernel.errors import MeshlineError
 
+# Why a call was not even made, for reasons of ours: says nothing of the far side, and is not one of the tries it has.
+OURS = frozenset({"own_rate_limit", "own_concurrency", "not_admitted", "lease_lost", "pool_exhausted"})
+
 
 class ConnectorError(MeshlineError):
     """Root. `context` holds what the far side said: status, code, an excerpt of the body. Never credentials."""

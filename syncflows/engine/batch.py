@@ -19,7 +19,6 @@ from syncflows.engine import (
     claims,
     execute,
     failures,
-    health,
     lineage,
     loading,
     ordering,
@@ -33,6 +32,8 @@ from syncflows.engine.claims import Lease
 from syncflows.engine.crosswalk import Lookups
 from syncflows.engine.enums import DUE, PARKED, FactKind, RunStatus
 from syncflows.engine.execute import Job
+from syncflows.engine.limits.board import Board, board
+from syncflows.engine.limits.waking import waits_for
 from syncflows.engine.machines import RUN
 from syncflows.engine.models import Run, WriteAttempt
 from syncflows.governance import catalog as definitions
@@ -60,11 +61,11 @@ def work(*, limit: int | None = None) -> int:
 
 
 def _carry(lease: Lease) -> None:
-    catalog, board = definitions.current(), health.board()
+    catalog = definitions.current()
     carries = loading.load(lease, catalog)
     _decide(carries, catalog)
     _in_bulk_or_singly(carries, lambda some: _store(lease, some))
-    _waves(lease, carries, catalog, board)
+    _waves(lease, carries, catalog, board())
 
 
 def _decide(carries: Sequence[Carry], catalog: Catalog) -> None:
@@ -73,7 +74,7 @@ def _decide(carries: Sequence[Carry], catalog: Catalog) -> None:
     for carry in carries:
         waited, plan = carry.run.waits_for, carry.run.plan_fingerprint
         stages.prepare(carry, newest=newest.get((carry.run.flow, carry.run.lane)), lookups=lookups)
-        if waited.startswith(health.waits_for("")) and carry.run.plan_fingerprint == plan and not carry.rest:
+        if waited.startswith(waits_for("")) and carry.run.plan_fingerprint == plan and not carry.rest:
             carry.facts.clear()  # judged as before it waited for a system: told already
             carry.keys.clear()
 
@@ -88,23 +89,26 @@ def _store(lease: Lease, carries: Sequence[Carry]) -> None:
         resting.apply(held)
 
 
-def _waves(lease: Lease, carries: Sequence[Carry], catalog: Catalog, board: health.Board) -> None:
+def _waves(lease: Lease, carries: Sequence[Carry], catalog: Catalog, limits: Board) -> None:
     active = [carry for carry in carries if not carry.rest]
     while active:
-        jobs = [job for carry in active if (job := execute.next_job(carry, catalog=catalog, board=board))]
-        jobs = _announce(lease, active, jobs)
+        jobs = [job for carry in active if (job := execute.next_job(carry, catalog=catalog, board=limits))]
+        try:
+            jobs = _announce(lease, active, limits.admit(jobs))
+            results = execute.perform(jobs, holds=lease.holds) if jobs else []
+            limits.heard(results)
+        finally:
+            limits.release()
         if jobs:
-            results = execute.perform(jobs, holds=lease.holds)
-            execute.note_health(board, results)
             _in_bulk_or_singly(recording.carries_of(jobs), partial(_answered, lease, results=results))
-        _save_health(board)
+        _save_health(limits)
         active = [job.carry for job in jobs if not job.carry.rest]
 
 
-def _save_health(board: health.Board) -> None:
+def _save_health(limits: Board) -> None:
     """What was seen of the systems is worth less than the runs that saw it: the next batch sees it again."""
     try:
-        health.save(board)
+        limits.save()
     except Exception:
         log.exception("the systems' health could not be saved")
 

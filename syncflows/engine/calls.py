@@ -5,12 +5,12 @@ No database here: threads only call. Every error becomes part of a result.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import threading
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -24,7 +24,6 @@ from syncflows.engine.enums import Action
 if TYPE_CHECKING:
     from syncflows.engine.execute import Job, Result
 
-GATE_S = 30.0
 LOOK_EVERY_S = 1.0
 
 
@@ -85,13 +84,7 @@ class Wave:
             return self.result(job, error=error, trace=traceback.format_exc())
 
     def _gated(self, job: Job) -> Result:
-        gate = _gate(job.system.fingerprint, job.system.spec.concurrency)
-        if not gate.acquire(timeout=GATE_S):
-            raise Transient(
-                f"{job.step.system}: as many calls as its definition allows are under way; nothing was sent.",
-                code="own_concurrency",
-            )
-        try:
+        with job.gate.turn(job) if job.gate else contextlib.nullcontext():
             if job.action == Action.PROBE:
                 return self.result(job, found=tuple(_find(job)))
             if not self.holds():
@@ -100,8 +93,6 @@ class Wave:
                     code="lease_lost",
                 )
             return self.result(job, answer=job.connector.execute(_request(job)))
-        finally:
-            gate.release()
 
 
 def _hung(job: Job, after_s: float) -> MeshlineError:
@@ -137,8 +128,3 @@ def _traceparent(correlation_id: str, run_id: int) -> dict[str, str]:
         if is_trace_id
         else {"X-Correlation-Id": correlation_id}
     )
-
-
-@lru_cache(maxsize=256)
-def _gate(fingerprint: str, concurrency: int) -> threading.BoundedSemaphore:
-    return threading.BoundedSemaphore(concurrency)

@@ -51,6 +51,18 @@ class AttemptStatus(TextChoices):
     NOT_SENT = "not_sent", "Never sent"
 
 
+class CircuitEvent(TextChoices):
+    """What happened to the circuit of a system."""
+
+    OPENED = "opened", "Opened"
+    TRIED = "tried", "Half-open: one item tries"
+    REOPENED = "reopened", "Opened again"
+    CLOSED = "closed", "Closed"
+    ASKED_TO_WAIT = "asked_to_wait", "Asked us to wait"
+    PAUSED = "paused", "Paused by a person"
+    RESUMED = "resumed", "Resumed by a person"
+
+
 class Action(StrEnum):
     """What a call is for."""
 

@@ -14,14 +14,16 @@ from django.utils import timezone
 
 from meshline.kernel.errors import MeshlineError
 from meshline.kernel.expressions import EvaluationFailed
-from syncflows.connectors.errors import AuthRefused, Misconfigured, Outage, Rejected
+from syncflows.connectors.errors import Misconfigured, Outage
 from syncflows.connectors.protocol import Answer, Connector, Guard
-from syncflows.engine import connections, failures, health, outcomes, plans, retry, stages
+from syncflows.engine import connections, failures, outcomes, plans, retry, stages
 from syncflows.engine.adoption import is_update, spec_of
 from syncflows.engine.calls import Wave
 from syncflows.engine.carry import Carry, Rest
 from syncflows.engine.crosswalk import Unresolved
 from syncflows.engine.enums import Action, AttemptStatus, FactKind, RunStatus, StepStatus
+from syncflows.engine.limits.board import Board
+from syncflows.engine.limits.gates import Gate
 from syncflows.engine.models import Step, WriteAttempt
 from syncflows.enums import ExceptionClass
 from syncflows.governance.catalog import Catalog, Versioned
@@ -34,7 +36,7 @@ SAFE_TO_REPEAT = (Guard.IDEMPOTENCY_KEY, Guard.UPSERT)
 
 @dataclass
 class Job:
-    """One call to make in a wave. `sent_at` when a write that is probed was sent."""
+    """One call to make in a wave. `sent_at` when a write that is probed was sent; `gate` its system's, once admitted; `took_s` what the call took."""
 
     carry: Carry
     step: Step
@@ -44,6 +46,8 @@ class Job:
     guard: Guard
     attempt: WriteAttempt
     sent_at: datetime | None = None
+    gate: Gate | None = None
+    took_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -57,26 +61,20 @@ class Result:
     trace: str = ""
 
 
-def next_job(carry: Carry, *, catalog: Catalog, board: health.Board) -> Job | None:
+def next_job(carry: Carry, *, catalog: Catalog, board: Board) -> Job | None:
     """The next call of a run; None when it is complete or came to rest. Pure but for building the connector."""
     step = next((step for step in carry.steps if step.status != StepStatus.DONE), None)
     if step is None:
         carry.rest = completed(carry)
         return None
-    closed_until = board.closed_until(step.system)
-    if closed_until is not None:
-        carry.rest = _waiting(step, board, until=closed_until)
+    if (waits := board.rest(step.system)) is not None:
+        carry.rest = waits
         return None
     try:
         return _job(carry, step, catalog)
     except Exception as error:  # noqa: BLE001 - the boundary: a defect in one run's document must not break off the others of its batch
         _rest_of_error(carry, step, error)
     return None
-
-
-def _waiting(step: Step, board: health.Board, *, until: datetime) -> Rest:
-    reason = f"{step.system} is not taking calls: {board.rows[step.system].state_reason}"
-    return Rest(RunStatus.RETRYING, reason, due_at=until, waits_for=health.waits_for(step.system), counts=False)
 
 
 def _rest_of_error(carry: Carry, step: Step, error: Exception) -> None:
@@ -235,19 +233,9 @@ def _still_unknown(found: outcomes.Outcome, job: Job, error: BaseException) -> o
             f"could not look {job.step.reference} up: {found.message}",
             "probe_failed",
             outage=isinstance(error, Outage),
+            ours=isinstance(found, outcomes.Again) and found.ours,
         )
     return found
-
-
-def note_health(board: health.Board, results: Sequence[Result]) -> None:
-    """Tell the board what a wave saw of each system: no answer at all says neither that it is well nor that it is down."""
-    for result in results:
-        error, outage = result.error, isinstance(result.error, Outage)
-        answered = error is None or isinstance(error, Rejected) or bool(getattr(error, "context", {}).get("status"))
-        if outage or answered:
-            board.note(
-                result.job.step.system, outage=outage, refused=isinstance(error, AuthRefused), message=str(error or "")
-            )
 
 
 def _definition_error(error: MeshlineError) -> MeshlineError:

@@ -13,7 +13,7 @@ from django.db import models
 from django.db.models import Q
 
 from meshline.kernel import ids, jsontext
-from syncflows.engine.enums import AttemptStatus, EventStatus, FactKind, RunStatus, StepStatus
+from syncflows.engine.enums import AttemptStatus, CircuitEvent, EventStatus, FactKind, RunStatus, StepStatus
 from syncflows.enums import HoldReason
 
 AMOUNT: dict[str, Any] = {"max_digits": 36, "decimal_places": 12}
@@ -141,6 +141,11 @@ class Run(models.Model):
             models.Index(
                 fields=["waits_for"], condition=Q(status="held"), name="run_waits"
             ),  # reader: releases of dependencies
+            models.Index(
+                fields=["waits_for", "due_at"],
+                condition=Q(status="retrying") & ~Q(waits_for=""),
+                name="run_waits_system",
+            ),  # reader: waking what waits for a system
             models.Index(fields=["flow", "status", "-id"], name="run_by_flow"),  # reader: flow pages
             BrinIndex(
                 fields=["created_at"], autosummarize=True, pages_per_range=32, name="run_created"
@@ -319,8 +324,25 @@ class SourceFile(models.Model):
         constraints = [models.UniqueConstraint(fields=["source", "fingerprint"], name="one_progress_per_file")]
 
 
+class CircuitChange(models.Model):
+    """One change of a system's circuit: what happened, why, and the numbers that decided. Append-only; written by `engine.limits` and `engine.health`."""
+
+    system = models.CharField(max_length=60)
+    at = models.DateTimeField()
+    event = models.CharField(max_length=16, choices=CircuitEvent)
+    reason = models.TextField(blank=True, help_text="a sentence")
+    numbers = models.JSONField(default=dict, help_text="calls, failures, outages in a row… when it was decided")
+    until = models.DateTimeField(null=True, help_text="no call before then")
+    actor = models.CharField(max_length=200, blank=True, help_text="empty: the engine")
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["system", "-id"], name="circuit_by_system")
+        ]  # reader: the system's page and API
+
+
 from syncflows.engine.replays.models import ReplayItem, ReplayJob  # noqa: E402 - their rows point at these
 
 __all__ = [
-    "CanonicalRecord", "CrosswalkEntry", "Event", "LineageFact", "ReplayItem", "ReplayJob", "Run", "SourceFile", "Step", "TraceKey", "WriteAttempt",
+    "CanonicalRecord", "CircuitChange", "CrosswalkEntry", "Event", "LineageFact", "ReplayItem", "ReplayJob", "Run", "SourceFile", "Step", "TraceKey", "WriteAttempt",
 ]  # fmt: skip

@@ -38,12 +38,13 @@ class NotThere:
 
 @dataclass(frozen=True)
 class Again:
-    """It did not happen; try at `due_at`. `outage`: the system as a whole is not there."""
+    """It did not happen; try at `due_at`. `outage`: the system as a whole is not there; `ours`: it was not even called, for reasons of ours."""
 
     due_at: datetime
     message: str
     code: str
     outage: bool = False
+    ours: bool = False
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,9 @@ def of_document(error: MeshlineError, *, part_done: bool) -> GiveUp:
 
 
 def _transient(error: far.Transient, *, policy: Retry, tries: int, now: datetime, system: str) -> Outcome:
+    if error.code in far.OURS:
+        due_at = retry.next_at(policy, attempt=1, now=now, retry_after_s=error.retry_after_s)
+        return Again(due_at, error.message, error.code, ours=True)
     if retry.exhausted(policy, attempt=tries):
         remedy = f"{system} refused {tries} tries for passing reasons. When it is well again, replay; the write is recognised if it happened."
         return GiveUp(

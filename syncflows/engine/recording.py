@@ -151,12 +151,14 @@ def _not_there(job: Job) -> None:
 
 def _again(job: Job, outcome: outcomes.Again, result: Result) -> None:
     if job.action == Action.SEND:
-        job.step.status, job.attempt.status = StepStatus.PLANNED, AttemptStatus.REJECTED
+        job.step.status = StepStatus.PLANNED
+        job.attempt.status = AttemptStatus.NOT_SENT if outcome.ours else AttemptStatus.REJECTED
     _note_error(job, result)
     job.carry.say(
         FactKind.ANSWERED, f"{job.step.name}: {outcome.message}", code=outcome.code, attempt=job.attempt.number
     )
-    job.carry.rest = Rest(RunStatus.RETRYING, outcome.message, due_at=outcome.due_at, counts=not outcome.outage)
+    counts = not outcome.outage and not outcome.ours
+    job.carry.rest = Rest(RunStatus.RETRYING, outcome.message, due_at=outcome.due_at, counts=counts)
 
 
 def _given_up(job: Job, outcome: outcomes.GiveUp, result: Result) -> None:

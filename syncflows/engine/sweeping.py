@@ -9,6 +9,7 @@ from syncflows.engine import claims, records
 from syncflows.engine.batch import due_count
 from syncflows.engine.crosswalk import Lookups, resolves
 from syncflows.engine.enums import RunStatus
+from syncflows.engine.limits import circuit
 from syncflows.engine.models import Run
 from syncflows.enums import HoldReason
 from syncflows.governance import catalog
@@ -21,6 +22,7 @@ def sweep() -> dict[str, int]:
     """One round; {given_back, released, due}. Idempotent; safe from several processes at once."""
     given_back = claims.give_back_expired()
     released = release_resolved()
+    circuit.sweep()
     due = due_count()
     if due:
         jobs.ring("engine.work")

@@ -56,7 +56,7 @@ def pause(request: HttpRequest, name: str) -> HttpResponse:
         return _show(request, row, form, status=422)
     reason, by = form.cleaned_data["reason"], actors.of(request.user)
     with transaction.atomic():
-        health.pause(name, reason=reason, actor=str(by))
+        health.pause(name, reason=reason, actor=by)
         ledger.append(act="system.paused", by=by, object_kind="system", object_id=name, reason=reason)
     messages.success(request, f"{row.title} is paused. Runs wait for it; nothing is lost.")
     return redirect("system", name)
@@ -71,11 +71,9 @@ def resume(request: HttpRequest, name: str) -> HttpResponse:
     if not form.is_valid():
         return _show(request, row, form, status=422)
     with transaction.atomic():
-        health.resume(name)
-        reason = form.cleaned_data["reason"]
-        ledger.append(
-            act="system.resumed", by=actors.of(request.user), object_kind="system", object_id=name, reason=reason
-        )
+        reason, by = form.cleaned_data["reason"], actors.of(request.user)
+        health.resume(name, reason=reason, actor=by)
+        ledger.append(act="system.resumed", by=by, object_kind="system", object_id=name, reason=reason)
     messages.success(request, f"{row.title} is resumed. What waited for it goes on within seconds.")
     return redirect("system", name)
 

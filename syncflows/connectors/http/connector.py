@@ -13,7 +13,7 @@ from typing import Any
 
 from meshline.kernel import expressions
 from meshline.kernel.errors import MeshlineError
-from syncflows.connectors import protocol
+from syncflows.connectors import pacing, protocol
 from syncflows.connectors.errors import AuthRefused, Misconfigured, NotFound, Rejected
 from syncflows.connectors.http import answers, auth, definition, lookups, paging, requests, webhooks
 from syncflows.connectors.http.secrets import Redactor, resolve
@@ -35,8 +35,9 @@ class HttpConnector:
         self.name = name
         self.spec = definition.read(spec, name=name)
         self.redactor = Redactor()
-        rate = self.spec.rate_limit
-        throttle = Throttle(system=name, per_second=rate.per_second if rate else None)
+        throttle = Throttle(
+            system=name, paces=pacing.paces(self.spec.rate_limit), by_operation=pacing.narrowed(self.spec.operations)
+        )
         self.transport = Transport(
             system=name, timeouts=self.spec.timeouts, concurrency=self.spec.concurrency, throttle=throttle
         )

@@ -1,44 +1,45 @@
-"""Our own rate limit towards one system: a token bucket for each process. Limits shared by all workers are not its business."""
+"""Our own rate limit towards one system: each request waits for its turn, shared by all workers where the engine runs, else counted by this connector."""
 
 from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping, Sequence
 
+from syncflows.connectors import pacing
 from syncflows.connectors.errors import RateLimited
+from syncflows.connectors.pacing import MICRO, Pace
 
 LONGEST_WAIT_S = 30.0
 
 
 class Throttle:
-    """Lets `per_second` calls through, with a burst of one second's worth. None: no limit."""
+    """`paces` hold for every request, `by_operation` for those of an operation too. Without any there is no limit."""
 
-    def __init__(self, *, system: str, per_second: float | None) -> None:
+    def __init__(
+        self, *, system: str, paces: Sequence[Pace], by_operation: Mapping[str, Sequence[Pace]] | None = None
+    ) -> None:
         self.system = system
-        self.per_second = per_second
+        self.paces = tuple(paces)
+        self.by_operation = by_operation or {}
         self._lock = threading.Lock()
-        self._tokens = max(1.0, per_second or 1.0)
-        self._at = time.monotonic()
+        self._tats: dict[str, float] = {}
 
-    def wait(self) -> None:
-        """Blocks until the call may go. Raises RateLimited, with nothing sent, where that would take too long."""
-        delay_s = self.reserve(now_s=time.monotonic())
+    def wait(self, purpose: str) -> None:
+        """Blocks until the request may go. Raises RateLimited, with nothing sent, where that would take too long. `purpose`: an operation's name, or what else the request is for."""
+        wanted = (*self.paces, *self.by_operation.get(purpose, ()))
+        if not wanted:
+            return
+        taker = pacing.shared_taker()
+        delay_s = taker(self.system, wanted) if taker else self.reserve(wanted, now_s=time.monotonic())
+        if delay_s < 0:
+            message = f"{self.system}: our own limit of calls is used up for {-delay_s:.0f} s; nothing was sent."
+            raise RateLimited(message, code="own_rate_limit", retry_after_s=-delay_s)
         if delay_s > 0:
             time.sleep(delay_s)
+            pacing.waited.seconds = getattr(pacing.waited, "seconds", 0.0) + delay_s
 
-    def reserve(self, *, now_s: float) -> float:
-        """Takes one token, on credit if need be; returns the seconds to wait for it. Raises RateLimited."""
-        if self.per_second is None:
-            return 0.0
+    def reserve(self, wanted: Sequence[Pace], *, now_s: float) -> float:
+        """Takes one turn, on credit if need be; returns the seconds to wait for it, negative where that is too long and none was taken."""
         with self._lock:
-            gained = max(0.0, now_s - self._at) * self.per_second
-            tokens = min(max(1.0, self.per_second), self._tokens + gained)
-            self._tokens, self._at = tokens, max(now_s, self._at)
-            delay_s = max(0.0, (1 - tokens) / self.per_second)
-            if delay_s > LONGEST_WAIT_S:
-                message = (
-                    f"{self.system}: our own limit of {self.per_second:g} calls a second is used up; nothing was sent."
-                )
-                raise RateLimited(message, code="own_rate_limit", retry_after_s=delay_s)
-            self._tokens -= 1
-            return delay_s
+            return pacing.turn(self._tats, wanted, now_us=now_s * MICRO, horizon_us=LONGEST_WAIT_S * MICRO) / MICRO

@@ -80,7 +80,7 @@ class Transport:
 
     def send(self, outgoing: Outgoing) -> Reply:
         """Raises Outage or Transient where nothing was sent, OutcomeUnknown where a write may have arrived, Misconfigured."""
-        self.throttle.wait()
+        self.throttle.wait(outgoing.purpose)
         try:
             request = self._build(outgoing)
         except Exception as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from syncflows.governance.schemas.base import Cel, Strict
 
@@ -88,6 +88,61 @@ class Paging(Strict):
     size_param: str = ""
 
 
+class RateLimit(Strict):
+    """How many calls, over all workers together: in any time at most `burst` more than the rate alone would allow. Both rates given: both hold."""
+
+    per_second: float | None = Field(default=None, gt=0, le=100_000)
+    per_minute: float | None = Field(default=None, gt=0, le=6_000_000)
+    burst: int | None = Field(
+        default=None,
+        ge=1,
+        le=100_000,
+        description="calls at once after a quiet time; default: one second's worth, at least 1",
+    )
+
+    @model_validator(mode="after")
+    def _says_something(self) -> RateLimit:
+        if self.per_second is None and self.per_minute is None:
+            raise ValueError(
+                "says no rate. Give per_second or per_minute (or both), or leave rate_limit out for no limit."
+            )
+        return self
+
+
+class Breaker(Strict):
+    """When calls stop by themselves, and how they begin again. Refusals of a document (422) never count; time-outs, 5xx and unreachability do."""
+
+    failure_rate: float | None = Field(
+        default=0.5,
+        gt=0,
+        le=1,
+        description="share of failed calls in the window that opens the circuit; null: never by rate",
+    )
+    minimum_calls: int = Field(default=20, ge=1, le=100_000, description="fewer calls in the window say nothing")
+    window_s: float = Field(default=60, ge=1, le=3600)
+    consecutive_outages: int = Field(
+        default=3, ge=1, le=1000, description="calls in a row that could not even reach it"
+    )
+    slow_call_s: float | None = Field(
+        default=None, gt=0, le=600, description="a call that takes longer is slow; null: none is"
+    )
+    slow_rate: float = Field(default=0.8, gt=0, le=1, description="share of slow calls that opens the circuit")
+    open_s: float = Field(
+        default=5,
+        gt=0,
+        le=3600,
+        description="how long no call is made before one real item tries; doubles each time it fails",
+    )
+    open_s_cap: float = Field(default=60, gt=0, le=86_400, description="the longest wait between two tries")
+    half_open_calls: Literal[1] = Field(default=1, description="how many calls try whether it is well: always one")
+
+    @model_validator(mode="after")
+    def _cap_is_no_less(self) -> Breaker:
+        if self.open_s_cap < self.open_s:
+            raise ValueError(f"open_s_cap ({self.open_s_cap:g}) is below open_s ({self.open_s:g}). Raise open_s_cap.")
+        return self
+
+
 class Operation(Strict):
     """One thing the system can be asked to do. Placeholders in path, query and headers: {reference} {idempotency_key} {external_id}
     {since} {until} (ISO 8601) {since_date} {until_date}. `body` reads document, reference, idempotency_key."""
@@ -105,6 +160,7 @@ class Operation(Strict):
     items: Cel | None = Field(default=None, description="for lists: the items within the answer")
     paging: Paging = Paging()
     errors: list[ErrorRule] = []
+    rate_limit: RateLimit | None = Field(default=None, description="for this operation alone, within the system's own")
 
 
 class Webhook(Strict):
@@ -123,10 +179,6 @@ class Webhook(Strict):
     payload: Cel = "body.data"
 
 
-class RateLimit(Strict):
-    per_second: float = Field(gt=0)
-
-
 class System(Strict):
     connector: str = "http"
     environment: Literal["production", "sandbox", "test"] = "production"
@@ -134,8 +186,9 @@ class System(Strict):
     auth: Auth = Auth()
     timeouts: Timeouts = Timeouts()
     retry: Retry = Retry()
-    concurrency: int = Field(default=8, ge=1, le=64)
-    rate_limit: RateLimit | None = None
+    concurrency: int = Field(default=8, ge=1, le=512, description="calls under way at once, over all workers together")
+    rate_limit: RateLimit | None = Field(default=None, description="over all workers together; default: none")
+    breaker: Breaker = Breaker()
     webhook: Webhook | None = None
     operations: dict[str, Operation] = {}
     errors: list[ErrorRule] = Field(default=[], description="for every operation, after its own")

@@ -16,6 +16,10 @@ from ownership.models import System
 from syncflows.connectors.protocol import Answer
 from syncflows.engine import batch, calls, claims, connections, crosswalk, health, recording, resting, sweeping
 from syncflows.engine.enums import AttemptStatus, RunStatus
+from syncflows.engine.limits import circuit, policy
+from syncflows.engine.limits.board import Board
+from syncflows.engine.limits.verdicts import Tally
+from syncflows.engine.limits.windows import Window
 from syncflows.engine.models import CanonicalRecord, LineageFact, Run, WriteAttempt
 from syncflows.enums import HoldReason
 from syncflows.governance import catalog
@@ -80,7 +84,7 @@ def test_health_that_cannot_be_saved_stops_no_run(erp: str, customer_id: str, mo
     def broken(board: object) -> None:
         raise RuntimeError("no")
 
-    monkeypatch.setattr(health, "save", broken)
+    monkeypatch.setattr(Board, "save", broken)
     [event] = deals.send(1, customer_id=customer_id)
     deals.carry(until=RunStatus.COMPLETED, run=deals.run_of(event))
 
@@ -116,11 +120,10 @@ def test_waiting_for_a_system_costs_no_tries_and_no_lineage(erp: str, customer_i
 
 def test_pause_by_a_person_is_not_ended_by_a_batch_that_began_before(erp: str, customer_id: str) -> None:
     System.objects.filter(name="erp").update(state=SystemState.DEGRADED, consecutive_failures=1)
-    board = health.board()
+    rules = policy.of(catalog.current().get(Kind.SYSTEM, "erp"))
     health.pause("erp", reason="month end", actor="Alex")
-    board.note("erp", outage=False)
 
-    health.save(board)
+    circuit.settle(rules, Tally(well=1), Window(), trying=False)
 
     assert System.objects.get(name="erp").state == SystemState.PAUSED
 
