@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -15,8 +15,10 @@ from exceptions.models import Ticket
 from meshline.kernel import jsontext
 from meshline.kernel.errors import Invalid
 from syncflows.engine.models import Event, Run
+from syncflows.enums import Severity
 from syncflows.hooks import Failure
 
+IMPORT_MINUTES = 7 * 24 * 60  # history waits for nobody: its one ticket has a week
 UNSTORABLE = re.compile(r"\\u(0000|d[89a-f]..)")
 
 
@@ -39,7 +41,8 @@ def make(failures: Sequence[Failure], *, subjects: Sequence[str] | None, now: da
     )
     people = assignment.directory(failures)
     drafts: dict[str, Draft] = {}
-    for place, failure in enumerate(failures):
+    for place, told in enumerate(failures):
+        failure = _of_import(told) if told.batch else told
         run = runs.get(failure.run_id) if failure.run_id else None
         subject = subjects[place] if subjects else _subject(failure, run, events)
         if subject not in drafts:
@@ -49,7 +52,25 @@ def make(failures: Sequence[Failure], *, subjects: Sequence[str] | None, now: da
     return [drafts[subject] for subject in sorted(drafts)]
 
 
+def _of_import(failure: Failure) -> Failure:
+    """A failure of a staged import speaks of the import: one ticket for all of it, with no money at risk and no record of its own."""
+    last = {
+        "key": failure.canonical_key,
+        "customer": failure.customer,
+        "message": failure.message,
+        "remedy": failure.remedy,
+    }
+    return replace(
+        failure, event_id=None, run_id=None, severity=Severity.SOFT, amount=None, currency="", customer="", canonical_key="", correlation_id="", approval=None,
+        message=f"Records of the staged import {failure.batch} did not pass. The last one: {failure.canonical_key or 'a row'}: {failure.message}",
+        remedy=f"Look at what failed on the page of the import. {failure.remedy} Rows that passed are not taken twice.",
+        context={"batch": failure.batch, "last": last},
+    )  # fmt: skip
+
+
 def _subject(failure: Failure, run: Run | None, events: dict[int, str]) -> str:
+    if failure.batch:
+        return f"batch:{failure.batch}"
     if run is not None:
         return f"run:{run.public_id}"
     if failure.event_id in events:
@@ -67,7 +88,7 @@ def _ticket(failure: Failure, subject: str, run: Run | None, assigned: Assigned,
     due = clocks.due_at(
         now,
         severity=severity,
-        resolve_within_minutes=assigned.decision.resolve_within_minutes,
+        resolve_within_minutes=IMPORT_MINUTES if failure.batch else assigned.decision.resolve_within_minutes,
         triaged=assigned.triaged,
     )
     return Ticket(

@@ -62,3 +62,5 @@ class Scope(TextChoices):
     APPROVALS_DECIDE = "approvals:decide", "Decide approvals"
     RECONCILIATION_READ = "reconciliation:read", "Read reconciliation runs and discrepancies"
     RECONCILIATION_WRITE = "reconciliation:write", "Start and resolve reconciliation"
+    STAGED_READ = "staged:read", "Read staged documents"
+    STAGED_WRITE = "staged:write", "Promote, approve, adopt, revoke and compare staged documents"

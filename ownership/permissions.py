@@ -21,10 +21,19 @@ class Ability(TextChoices):
     RECONCILE = "reconcile", "start a reconciliation and resolve its discrepancies"
     CHANGE_DEFINITIONS = "change_definitions", "change flows, policies, routes and owners"
     OPERATE_SYSTEMS = "operate_systems", "pause and resume systems"
+    PROMOTE_STAGED = "promote_staged", "promote, adopt and revoke staged documents"
     ADMINISTER = "administer", "use the administration"
 
 
-OPERATIONS = frozenset({Ability.WORK_TICKETS, Ability.FIX_AND_REPLAY, Ability.ACCEPT_EXCEPTIONS, Ability.RECONCILE})
+OPERATIONS = frozenset(
+    {
+        Ability.WORK_TICKETS,
+        Ability.FIX_AND_REPLAY,
+        Ability.ACCEPT_EXCEPTIONS,
+        Ability.RECONCILE,
+        Ability.PROMOTE_STAGED,
+    }
+)
 ABILITIES: dict[str, frozenset[Ability]] = {
     Role.FINANCE_OPS: OPERATIONS,
     Role.SALES_LEADER: frozenset({Ability.DECIDE_APPROVALS, Ability.WORK_TICKETS}),

@@ -38,3 +38,4 @@ class HoldReason(TextChoices):
     ACCEPTANCE = "acceptance", "Waiting for a person to accept it"
     DEPENDENCY = "dependency", "Waiting for another record"
     PAUSED = "paused", "Paused by a person"
+    STAGED = "staged", "Staged in the soft ledger"

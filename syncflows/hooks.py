@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -20,7 +20,8 @@ class Failure:
     """Whatever did not end well, complete enough to be a ticket.
 
     `reason` a stable lower_snake code within the class; `message` one sentence; `remedy` what to do; `event_id`/`run_id` row numbers
-    (either may be None, not both unless `system` is set); `amount` in `currency`, major units; `approval` set where a person's approval is asked.
+    (either may be None, not both unless `system` is set); `amount` in `currency`, major units; `approval` set where a person's approval is asked;
+    `batch` the staged import it belongs to: its failures share one ticket.
     """
 
     exception_class: ExceptionClass
@@ -40,6 +41,7 @@ class Failure:
     correlation_id: str = ""
     context: dict[str, Any] = field(default_factory=dict)
     approval: ApprovalAsked | None = None
+    batch: str = ""
 
 
 @dataclass(frozen=True)
@@ -59,10 +61,36 @@ class ApprovalAsked:
     due_at: datetime | None = None
 
 
+@dataclass(frozen=True)
+class StagedRecord:
+    """A staged document as a comparison reads it: `ident` its public id, `canonical` the business object it was made from."""
+
+    ident: str
+    reference: str
+    system: str
+    operation: str
+    key: str
+    canonical: dict[str, Any]
+    amount: Decimal | None
+    currency: str
+    business_date: date | None
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the target holds for a staged document: `verdict` matched, missing, differs or duplicate; `difference` name, ours, theirs of each field."""
+
+    verdict: str
+    difference: list[dict[str, Any]] = field(default_factory=list)
+    external_id: str = ""
+
+
+CompareHook = Callable[[str, list[StagedRecord]], dict[str, Seen]]
 FailureHook = Callable[[list[Failure]], None]
 RunHook = Callable[[list[int], str, Actor], None]
 SystemHook = Callable[[str, str, str], None]
 
+_compare_staged: list[CompareHook] = []
 _failures: list[FailureHook] = []
 _run_ended: list[RunHook] = []
 _system_state: list[SystemHook] = []
@@ -84,6 +112,21 @@ def on_run_ended(hook: RunHook) -> None:
 def on_system_state(hook: SystemHook) -> None:
     """Register what opens or ends the one ticket of a system that is down: (system name, new state, reason)."""
     _system_state.append(hook)
+
+
+def on_compare_staged(hook: CompareHook) -> None:
+    """Register what compares staged documents of a flow with its target: (flow, records) to what it saw, by ident; others are left out.
+
+    Calls outside: never asked inside a transaction. Raises where the target cannot be read.
+    """
+    _compare_staged.append(hook)
+
+
+def compare_staged(flow: str, records: list[StagedRecord]) -> dict[str, Seen]:
+    found: dict[str, Seen] = {}
+    for hook in _compare_staged if records else ():
+        found |= hook(flow, records)
+    return found
 
 
 def failed(failures: list[Failure]) -> None:

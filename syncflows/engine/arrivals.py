@@ -25,6 +25,7 @@ class Arrival:
     source: the system's name. type: as the source names it. payload: parsed JSON. source_event_id: the source's own id, or empty: worked out by the contract.
     sequence, occurred_at: what the envelope says; the contract's expressions go first. subject: whom it is about, for people. correlation_id: known already;
     traceparent: W3C header. origin: how it came. line: in a file. raw: its text, kept if it is quarantined. problem: set where it could not be read at all.
+    batch: the staged import it comes with; then nothing of it is written outside before somebody promotes it.
     """
 
     source: str
@@ -40,6 +41,7 @@ class Arrival:
     line: int | None = None
     raw: str = ""
     problem: Problem | None = None
+    batch: str = ""
 
 
 @dataclass(frozen=True, slots=True)

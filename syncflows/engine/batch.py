@@ -36,6 +36,7 @@ from syncflows.engine.limits.board import Board, board
 from syncflows.engine.limits.waking import waits_for
 from syncflows.engine.machines import RUN
 from syncflows.engine.models import Run, WriteAttempt
+from syncflows.engine.soft import ledger, marks
 from syncflows.governance import catalog as definitions
 from syncflows.governance.catalog import Catalog
 from syncflows.hooks import runs_ended
@@ -170,6 +171,7 @@ def _supersede(older: list[Run], *, by: Carry) -> None:
     ids, now = [run.pk for run in older], timezone.now()
     reason = f"{by.run.public_id} carries a newer event of {by.run.canonical_key}"
     by.facts += [lineage.of_run(run, FactKind.SUPERSEDED, reason) for run in older]
+    ledger.supersede([run for run in older if marks.holds_staged(run)], reason=reason)
     ended = {"status_reason": reason, "hold_reason": "", "waits_for": "", "ended_at": now, "updated_at": now}
     transitions.move_many(
         Run.objects.filter(pk__in=ids), machine=RUN, expected=PARKED, to=RunStatus.SUPERSEDED, **ended

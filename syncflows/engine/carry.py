@@ -18,7 +18,7 @@ from syncflows.enums import HoldReason
 from syncflows.governance.catalog import Versioned
 from syncflows.hooks import Failure
 
-CHANGED_BY_WRITING = ("steps", "attempts", "rest", "wanted", "facts", "keys")
+CHANGED_BY_WRITING = ("steps", "attempts", "rest", "wanted", "facts", "keys", "staged")
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Rest:
 @dataclass(eq=False)
 class Carry:
     """A run with its definitions. `names` are the variables expressions read; `facts` and `keys` are written with the next transaction;
-    `attempts` the last try of each step, by the step's row number; `broken` why its definitions could not be loaded; `wanted` what a step should become once an earlier, unanswered write of it is known not to exist."""
+    `attempts` the last try of each step, by the step's row number; `broken` why its definitions could not be loaded; `wanted` what a step should become once an earlier, unanswered write of it is known not to exist; `staged` the steps that go into the soft ledger instead of out."""
 
     run: Run
     flow: Versioned
@@ -52,6 +52,7 @@ class Carry:
     rest: Rest | None = None
     broken: MeshlineError | None = None
     wanted: dict[int, Step] = field(default_factory=dict)
+    staged: list[Step] = field(default_factory=list)
     supersedes: bool = False
     business_date: str = ""
     requester: str = ""

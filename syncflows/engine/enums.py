@@ -100,9 +100,70 @@ class FactKind(TextChoices):
     COMPLETED = "completed", "Completed"
     CANCELLED = "cancelled", "Closed"
     RECONCILED = "reconciled", "Reconciled"
+    STAGED = "staged", "Staged"
+    PROMOTED = "promoted", "Promoted"
+    REVOKED = "revoked", "Revoked"
+    GATE = "gate", "Gate"
+
+
+class StagedStatus(TextChoices):
+    """Of a document in the soft ledger."""
+
+    STAGED = "staged", "Staged"
+    PROMOTING = "promoting", "Promoting"
+    PROMOTED = "promoted", "Promoted"
+    REVOKED = "revoked", "Revoked"
+    SUPERSEDED = "superseded", "Superseded"
+    REFUSED = "refused", "Refused"
+
+
+class StagedVerdict(TextChoices):
+    """What a comparison with the target says of a staged document."""
+
+    MATCHED = "matched", "There already, and equal"
+    MISSING = "missing", "Not there yet"
+    DIFFERS = "differs", "There, but different"
+    DUPLICATE = "duplicate", "There more than once"
+    FOUND = "found", "There; content not compared"
+
+
+class GateState(TextChoices):
+    """How the gates of its flow stand."""
+
+    BY_HAND = "by_hand", "By hand"
+    WAITING = "waiting", "Waiting"
+    SHUT = "shut", "Shut"
+    OPEN = "open", "Open"
+
+
+class GateKind(TextChoices):
+    """What a gate asks."""
+
+    RECONCILED = "reconciled", "Reconciled"
+    APPROVED = "approved", "Approved"
+    AGE = "age", "Age"
+
+
+class StagedAction(TextChoices):
+    """What can be done to staged documents."""
+
+    PROMOTE = "promote", "Promote"
+    ADOPT = "adopt", "Adopt"
+    APPROVE = "approve", "Approve"
+    REVOKE = "revoke", "Revoke"
+    COMPARE = "compare", "Compare"
+
+
+class BulkState(TextChoices):
+    """Of one document in a bulk act."""
+
+    WAITING = "waiting", "Waiting"
+    DONE = "done", "Done"
+    LEFT = "left", "Left as it is"
 
 
 DUE = (RunStatus.PENDING, RunStatus.RETRYING)
 PARKED = (RunStatus.HELD, RunStatus.FAILED, RunStatus.ERRORED)
 TERMINAL = (RunStatus.COMPLETED, RunStatus.IGNORED, RunStatus.SUPERSEDED, RunStatus.CANCELLED)
 IN_FLIGHT = (StepStatus.INTENDED, StepStatus.SENT, StepStatus.UNKNOWN)
+LIVE_STAGED = (StagedStatus.STAGED, StagedStatus.PROMOTING)

@@ -25,6 +25,7 @@ from syncflows.engine.enums import Action, AttemptStatus, FactKind, RunStatus, S
 from syncflows.engine.limits.board import Board
 from syncflows.engine.limits.gates import Gate
 from syncflows.engine.models import Step, WriteAttempt
+from syncflows.engine.soft import stopping
 from syncflows.enums import ExceptionClass
 from syncflows.governance.catalog import Catalog, Versioned
 from syncflows.governance.enums import Kind
@@ -67,11 +68,11 @@ def next_job(carry: Carry, *, catalog: Catalog, board: Board) -> Job | None:
     if step is None:
         carry.rest = completed(carry)
         return None
-    if (waits := board.rest(step.system)) is not None:
-        carry.rest = waits
-        return None
     try:
-        return _job(carry, step, catalog)
+        if stopping.stops(carry, step, complete=lambda late: _complete(carry, late)):
+            return None
+        carry.rest = board.rest(step.system)
+        return None if carry.rest else _job(carry, step, catalog)
     except Exception as error:  # noqa: BLE001 - the boundary: a defect in one run's document must not break off the others of its batch
         _rest_of_error(carry, step, error)
     return None
@@ -142,19 +143,36 @@ def _job(carry: Carry, step: Step, catalog: Catalog) -> Job | None:
     sent_at = _unanswered(step, last)
     if sent_at is not None and guard not in SAFE_TO_REPEAT:
         return _probe(carry, step, system, connector, guard, last, sent_at)
-    if _looks_first(carry, step, last):
-        first = last or WriteAttempt(step=step, number=1, lease_owner=carry.run.lease_owner, intended_at=timezone.now())
-        return Job(carry, step, Action.PROBE, system, connector, guard, first, sent_at=LONG_AGO)
-    if plans.is_late(step):
-        assert carry.scope is not None
-        plans.complete(step, spec_of(carry, step), carry.scope, answers_of(carry))
     attempt = WriteAttempt(
         step=step,
         number=(last.number if last else 0) + 1,
         lease_owner=carry.run.lease_owner,
         intended_at=timezone.now(),
     )
+    if _looks_first(carry, step, last) or _promoted_unseen(carry, step, system, guard):
+        first = last if last is not None and last.status == AttemptStatus.INTENDED else attempt
+        return Job(carry, step, Action.PROBE, system, connector, guard, first, sent_at=LONG_AGO)
+    if plans.is_late(step):
+        _complete(carry, step)
     return Job(carry, step, Action.SEND, system, connector, guard, attempt)
+
+
+def _complete(carry: Carry, step: Step) -> None:
+    assert carry.scope is not None
+    plans.complete(step, spec_of(carry, step), carry.scope, answers_of(carry))
+
+
+def _promoted_unseen(carry: Carry, step: Step, system: Versioned, guard: Guard) -> bool:
+    """Whether a document from the soft ledger is looked up before it is written. What cannot be looked up cannot be adopted."""
+    if not stopping.looks_first(carry, step):
+        return False
+    details = system.spec.operations.get(step.operation)
+    can = guard != Guard.NONE if details is None else details.find is not None
+    if not can and stopping.only_adopts(carry, step):
+        raise Misconfigured(
+            f"{step.operation} of {step.system} offers no look-up, so {step.reference} cannot be adopted."
+        )
+    return can
 
 
 def _probe(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from syncflows.engine.carry import Carry
+from syncflows.engine.soft import marks
 from syncflows.enums import ExceptionClass, Severity
 from syncflows.hooks import ApprovalAsked, Failure
 
@@ -20,7 +21,7 @@ def of(
     return Failure(
         exception_class=exception_class, reason=reason, message=message[:SHOWN_TEXT], remedy=remedy, event_id=run.event_id, run_id=run.pk, flow=run.flow,
         step=step, system=system, severity=severity, amount=run.amount, currency=run.currency, customer=run.customer, canonical_key=run.canonical_key,
-        correlation_id=run.correlation_id, approval=approval,
+        correlation_id=run.correlation_id, approval=approval, batch=run.batch if marks.is_import(run) else "",
         context={"payload": carry.payload or run.current_payload, "canonical": carry.document, **context},
     )  # fmt: skip
 

@@ -23,6 +23,7 @@ from syncflows.enums import ExceptionClass
 from syncflows.governance.catalog import Catalog
 
 EXCERPT_LENGTH = 500
+IMPORTED_LATER = 2_000  # staged imports are carried when nothing live is due
 
 # Ids are drawn in the order of arrival, keys written in their own order, so that two batches with common events cannot deadlock. Who gets the key is new.
 INSERT_EVENTS = """
@@ -103,7 +104,8 @@ def _start_runs(new: list[tuple[int, Admission]]) -> None:
     runs = [
         Run(
             event_id=event_id, flow=flow.name, flow_version_id=flow.id, status=RunStatus.PENDING, lane=found.lane, sequence=found.sequence, due_at=now,
-            correlation_id=found.correlation_id, canonical_key=found.key, priority=flow.spec.priority,
+            correlation_id=found.correlation_id, canonical_key=found.key, priority=flow.spec.priority + IMPORTED_LATER * bool(found.arrival.batch),
+            batch=found.arrival.batch,
         )
         for event_id, found in new for flow in found.flows
     ]  # fmt: skip
@@ -123,6 +125,8 @@ def _fact(event_id: int, found: Admission) -> lineage.Fact:
     arrival = found.arrival
     what = f"{arrival.type or 'An event'} from {arrival.source or 'nobody'}"
     detail: dict[str, Any] = {"origin": arrival.origin, "source_event_id": found.source_event_id}
+    if arrival.batch:
+        detail["batch"] = arrival.batch
     if arrival.subject:
         detail["subject"] = arrival.subject
     if found.problem:
@@ -174,7 +178,7 @@ def _failure(event_id: int, found: Admission) -> hooks.Failure:
     where |= {"payload": arrival.payload} if found.payload_text else {}
     return hooks.Failure(
         ExceptionClass.DATA_QUALITY, problem.reason, problem.message, problem.remedy, event_id=event_id, system=arrival.source, flow=found.likely_flow,
-        correlation_id=found.correlation_id, canonical_key=found.key, context=where,
+        correlation_id=found.correlation_id, canonical_key=found.key, context=where, batch=arrival.batch,
     )  # fmt: skip
 
 

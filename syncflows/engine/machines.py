@@ -7,6 +7,7 @@ running > failed or errored when a person must act; from any of those three back
 from meshline.kernel.transitions import Machine
 from syncflows.engine.enums import EventStatus
 from syncflows.engine.enums import RunStatus as R
+from syncflows.engine.enums import StagedStatus as S
 from syncflows.engine.replays.enums import ReplayStatus as P
 
 RUN = Machine(
@@ -47,5 +48,19 @@ REPLAY = Machine(
         P.PAUSED: {P.RUNNING, P.CANCELLED},
         P.DONE: set(),
         P.CANCELLED: set(),
+    },
+)
+
+# staged > promoting when a person or a gate decides; promoting > promoted when the target has it. Back to staged when there was nothing to adopt;
+# refused when the target would not take it, and promoted after all if its run is replayed unchanged. Superseded: newer content took its place.
+STAGED = Machine(
+    "staged_document",
+    {
+        S.STAGED: {S.PROMOTING, S.REVOKED, S.SUPERSEDED},
+        S.PROMOTING: {S.PROMOTED, S.STAGED, S.REFUSED, S.SUPERSEDED, S.REVOKED},
+        S.PROMOTED: set(),
+        S.REVOKED: set(),
+        S.SUPERSEDED: set(),
+        S.REFUSED: {S.PROMOTED, S.SUPERSEDED, S.REVOKED},
     },
 )

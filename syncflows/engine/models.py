@@ -96,6 +96,9 @@ class Run(models.Model):
     correlation_id = models.CharField(max_length=64)
     canonical_key = models.CharField(max_length=200)
     priority = models.SmallIntegerField(default=100, help_text="lower goes first")
+    batch = models.CharField(
+        max_length=80, blank=True, db_default="", help_text="the staged import it came with; its writes are all staged"
+    )
     due_at = models.DateTimeField(help_text="when to carry it on; of use while pending or retrying")
     tries = models.PositiveIntegerField(default=0, help_text="since the last release or replay")
     lease_owner = models.CharField(max_length=60, blank=True)
@@ -342,7 +345,9 @@ class CircuitChange(models.Model):
 
 
 from syncflows.engine.replays.models import ReplayItem, ReplayJob  # noqa: E402 - their rows point at these
+from syncflows.engine.soft.models import StagedBatch, StagedBulk, StagedBulkItem, StagedDocument  # noqa: E402 - as those
 
 __all__ = [
-    "CanonicalRecord", "CircuitChange", "CrosswalkEntry", "Event", "LineageFact", "ReplayItem", "ReplayJob", "Run", "SourceFile", "Step", "TraceKey", "WriteAttempt",
+    "AMOUNT", "CanonicalRecord", "CircuitChange", "CrosswalkEntry", "Event", "LineageFact", "ReplayItem", "ReplayJob", "Run", "SourceFile", "StagedBatch",
+    "StagedBulk", "StagedBulkItem", "StagedDocument", "Step", "TraceKey", "WriteAttempt",
 ]  # fmt: skip

@@ -12,6 +12,7 @@ from meshline.kernel.expressions import Scope, compiled
 from syncflows.engine import failures
 from syncflows.engine.carry import Carry, Rest
 from syncflows.engine.enums import FactKind, RunStatus
+from syncflows.engine.soft import marks
 from syncflows.enums import HoldReason, Verdict
 from syncflows.governance.catalog import Versioned
 from syncflows.governance.schemas.base import minutes
@@ -73,7 +74,8 @@ def _ask(carry: Carry, policy: Versioned, rule: PolicyRule, scope: Scope) -> Res
             **detail,
         )
         return None
-    carry.say(FactKind.POLICY, f"{policy.name}/{rule.name}: {message}", verdict=rule.verdict, **detail)
+    if _asked_later(carry, policy, rule, message, detail):
+        return None
     verdict = {
         "policy": policy.name,
         "version": policy.number,
@@ -83,6 +85,14 @@ def _ask(carry: Carry, policy: Versioned, rule: PolicyRule, scope: Scope) -> Res
         "bound": bound,
     }
     return _rest(carry, policy, rule, message, verdict)
+
+
+def _asked_later(carry: Carry, policy: Versioned, rule: PolicyRule, message: str, detail: dict[str, Any]) -> bool:
+    """Say what the rule finds. Whether people are asked only later: of imported history, when it is promoted."""
+    later = rule.verdict != Verdict.REFUSE and marks.is_import(carry.run)
+    note = "; a staged import is asked about this only when it is promoted" if later else ""
+    carry.say(FactKind.POLICY, f"{policy.name}/{rule.name}: {message}{note}", verdict=rule.verdict, **detail)
+    return later
 
 
 def _rest(carry: Carry, policy: Versioned, rule: PolicyRule, message: str, verdict: dict[str, Any]) -> Rest:

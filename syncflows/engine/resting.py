@@ -12,6 +12,7 @@ from syncflows.engine import lineage
 from syncflows.engine.carry import Carry, Rest
 from syncflows.engine.enums import TERMINAL, FactKind, RunStatus
 from syncflows.engine.machines import RUN
+from syncflows.engine.soft import ledger
 
 ENGINE = actors.system("engine")
 CARRIED = ["flow_version", "canonical", "plan_fingerprint", "amount", "currency", "customer", "updated_at"]
@@ -39,6 +40,7 @@ FACTS = {
 def apply(carries: Sequence[Carry]) -> None:
     """Write every carry's facts; move those that rest. The caller holds the runs' locks and its lease."""
     resting = [carry for carry in carries if carry.rest]
+    ledger.follow(resting)
     for carry in resting:
         _set(carry)
     tell(carries)
@@ -80,4 +82,5 @@ def _sentence(rest: Rest) -> str:
 def _failure_detail(rest: Rest) -> dict[str, str]:
     if not rest.failure:
         return {}
-    return {"class": rest.failure.exception_class, "reason": rest.failure.reason, "remedy": rest.failure.remedy}
+    told = {"class": rest.failure.exception_class, "reason": rest.failure.reason, "remedy": rest.failure.remedy}
+    return {**told, "batch": rest.failure.batch} if rest.failure.batch else told

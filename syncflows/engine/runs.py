@@ -17,6 +17,7 @@ from syncflows.engine.differences import payload_diff
 from syncflows.engine.enums import IN_FLIGHT, PARKED, FactKind, RunStatus, StepStatus
 from syncflows.engine.machines import RUN
 from syncflows.engine.models import Run, Step
+from syncflows.engine.soft import ledger
 
 WORK = "engine.work"
 REPLAYED = "replayed"  # what the hooks are told
@@ -81,6 +82,7 @@ def cancel(run_id: int, *, by: Actor, reason: str) -> Run:
     """Close a run without its outcome: refused, written off, handled elsewhere. Raises Missing, Conflict. Locks: the run."""
     with transaction.atomic():
         run = _locked(run_id)
+        ledger.revoke_of_run(run, by=by, reason=reason)
         run = transitions.move(
             Run, run.pk, machine=RUN, expected=(*PARKED, RunStatus.RETRYING, RunStatus.PENDING), to=RunStatus.CANCELLED, by=by, reason=reason,
             status_reason=reason, hold_reason="", waits_for="", ended_at=timezone.now(), human_actions=run.human_actions + 1,

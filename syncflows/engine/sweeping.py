@@ -11,6 +11,7 @@ from syncflows.engine.crosswalk import Lookups, resolves
 from syncflows.engine.enums import RunStatus
 from syncflows.engine.limits import circuit
 from syncflows.engine.models import Run
+from syncflows.engine.soft import bulk, gating
 from syncflows.enums import HoldReason
 from syncflows.governance import catalog
 
@@ -21,8 +22,11 @@ _looked_at = [""]  # where this process's next round begins
 def sweep() -> dict[str, int]:
     """One round; {given_back, released, due}. Idempotent; safe from several processes at once."""
     given_back = claims.give_back_expired()
-    released = release_resolved()
+    released = release_resolved() + gating.take_up()
     circuit.sweep()
+    if gating.due():
+        jobs.ring("engine.ask_gates", at_most_every_s=2)
+    bulk.nudge_silent()
     due = due_count()
     if due:
         jobs.ring("engine.work")

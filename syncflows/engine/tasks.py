@@ -11,6 +11,8 @@ from celery.signals import worker_ready
 
 from meshline.kernel import jobs
 from syncflows.engine import batch, partitions, sweeping
+from syncflows.engine.models import StagedBulk
+from syncflows.engine.soft import bulk, gating
 
 log = logging.getLogger(__name__)
 WORK_FOR_S = 20
@@ -25,6 +27,22 @@ def work() -> None:
         if time.monotonic() > end:
             jobs.enqueue("engine.work")
             return
+
+
+@shared_task(name="engine.ask_gates")
+def ask_gates() -> None:
+    """Ask the gates of staged documents that are due, in batches."""
+    end = time.monotonic() + WORK_FOR_S
+    while gating.ask().judged and time.monotonic() < end:
+        pass
+
+
+@shared_task(name="engine.carry_staged_bulk")
+def carry_staged_bulk(*, bulk_id: int) -> None:
+    """Do what is left of a bulk act on staged documents."""
+    found = StagedBulk.objects.select_related("by").filter(pk=bulk_id).first()
+    if found is not None:
+        bulk.carry(found)
 
 
 @shared_task(name="engine.sweep")

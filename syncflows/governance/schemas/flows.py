@@ -153,6 +153,9 @@ class Step(Strict):
         default="duplicate", description="a different document for a reference that is written already"
     )
     update: str = Field(default="", description="operation for on_change: update")
+    commit: Literal["direct", "soft"] | None = Field(
+        default=None, description="soft: staged in the soft ledger instead of written; default: as the flow says"
+    )
 
 
 class CompareField(Strict):
@@ -178,6 +181,37 @@ class ReconcileRule(Strict):
     window_days: int = Field(default=30, ge=1, le=36500)
 
 
+class ReconciledGate(Strict):
+    """Holds while the last comparison with the target says one of `expect` and is not older than `within`."""
+
+    expect: list[Literal["missing", "matched"]] = Field(default=["missing", "matched"], min_length=1)
+    within: Duration = Field(default="1d", description="a comparison older than this is made again")
+
+
+class ApprovedGate(Strict):
+    """Holds when a member of `team` has approved exactly this document; never who imported, asked for or corrected it."""
+
+    team: Name
+
+
+class Promotion(Strict):
+    """When a staged document is promoted by itself. Several gates: `all` of them must hold, or `any` one."""
+
+    match: Literal["all", "any"] = "all"
+    reconciled: ReconciledGate | None = None
+    approved: ApprovedGate | None = None
+    age: Duration | None = Field(default=None, description="staged at least so long")
+    imports: bool = Field(default=False, description="whether the gates also promote documents of staged imports")
+
+    @model_validator(mode="after")
+    def _has_a_gate(self) -> Promotion:
+        if not (self.reconciled or self.approved or self.age):
+            raise ValueError(
+                "names no gate: give `reconciled`, `approved` or `age`, or leave `promotion` out to promote by hand"
+            )
+        return self
+
+
 class Flow(Strict):
     """One trigger-to-outcome definition."""
 
@@ -188,3 +222,7 @@ class Flow(Strict):
     policies: list[Name] = []
     steps: list[Step] = []
     reconcile: ReconcileRule | None = None
+    commit: Literal["direct", "soft"] = Field(
+        default="direct", description="soft: documents are staged in the soft ledger until they are promoted"
+    )
+    promotion: Promotion | None = Field(default=None, description="gates that promote staged documents by themselves")
