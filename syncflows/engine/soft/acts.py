@@ -21,7 +21,7 @@ from syncflows import hooks
 from syncflows.engine import lineage
 from syncflows.engine.enums import DUE, PARKED, FactKind, RunStatus, StagedAction, StagedStatus
 from syncflows.engine.machines import RUN, STAGED
-from syncflows.engine.models import LineageFact, Run
+from syncflows.engine.models import Run
 from syncflows.engine.runs import WORK
 from syncflows.engine.soft import ledger, legal, marks, permissions
 from syncflows.engine.soft.legal import Newer
@@ -57,7 +57,7 @@ class Act:
     by: Actor
     reason: str
     results: list[Result] = field(default_factory=list)
-    facts: list[LineageFact] = field(default_factory=list)
+    facts: list[lineage.Fact] = field(default_factory=list)
 
     def refuse(self, row: StagedDocument, error: MeshlineError) -> None:
         self.results.append(Result(row, error.message, error.code, error.retryable))
@@ -263,7 +263,7 @@ def _close(act: Act, found: Sequence[Run]) -> None:
     hooks.runs_ended([run.pk for run in runs], why=RunStatus.CANCELLED.value, by=act.by)
 
 
-def _fact(act: Act, row: StagedDocument, run: Run, kind: FactKind) -> LineageFact:
+def _fact(act: Act, row: StagedDocument, run: Run, kind: FactKind) -> lineage.Fact:
     word = WORDS.get(act.action, "approved for promotion")
     said = f"{row.public_id} ({row.operation} {row.reference}) {word} by {act.by}: {act.reason}"
     return lineage.of_run(

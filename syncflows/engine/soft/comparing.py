@@ -25,7 +25,6 @@ from syncflows.engine import lineage
 from syncflows.engine.connections import connection
 from syncflows.engine.differences import payload_diff
 from syncflows.engine.enums import FactKind, StagedStatus, StagedVerdict
-from syncflows.engine.models import LineageFact
 from syncflows.engine.soft import ledger
 from syncflows.engine.soft.models import StagedDocument
 from syncflows.governance import catalog
@@ -148,7 +147,7 @@ def _save(rows: Iterable[StagedDocument], seen: dict[str, Seen], *, by: Actor) -
     return verdicts
 
 
-def _fact(row: StagedDocument, by: Actor) -> LineageFact:
+def _fact(row: StagedDocument, by: Actor) -> lineage.Fact:
     said = f"{row.reference} compared with {row.system}: {StagedVerdict(row.verdict).label.lower()}"
     if row.difference:
         said += f" ({', '.join(str(item['name']) for item in row.difference[:5])})"

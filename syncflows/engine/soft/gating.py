@@ -13,7 +13,7 @@ from meshline.kernel import actors, bulk_rows
 from meshline.kernel.errors import MeshlineError
 from syncflows.engine import lineage
 from syncflows.engine.enums import FactKind, GateState, RunStatus, StagedAction, StagedStatus, StagedVerdict
-from syncflows.engine.models import LineageFact, Run
+from syncflows.engine.models import Run
 from syncflows.engine.soft import acts, comparing, gates
 from syncflows.engine.soft.gates import Known, Verdict
 from syncflows.engine.soft.ledger import gated_by
@@ -109,7 +109,7 @@ def _judge(rows: Sequence[StagedDocument], definitions: Catalog, failed: dict[in
 
 def _asked(
     row: StagedDocument, definitions: Catalog, failed: dict[int, MeshlineError], found: Round, now: datetime
-) -> LineageFact | None:
+) -> lineage.Fact | None:
     """Ask the gates of one document; the fact of it, where something is new."""
     promotion = _promotion(row, definitions)
     if promotion is None:
@@ -127,7 +127,7 @@ def _asked(
     return _fact(row, verdict)
 
 
-def _fact(row: StagedDocument, verdict: Verdict) -> LineageFact:
+def _fact(row: StagedDocument, verdict: Verdict) -> lineage.Fact:
     listed = [{"gate": gate.kind.value, "holds": gate.holds, "why": gate.why} for gate in verdict.gates]
     said = f"Gate of {row.public_id} {verdict.state.label.lower()}: {row.gate_reason}"
     return lineage.of_run(

@@ -25,7 +25,7 @@ from syncflows.engine.enums import (
     StepStatus,
 )
 from syncflows.engine.machines import STAGED
-from syncflows.engine.models import LineageFact, Run, Step
+from syncflows.engine.models import Run, Step
 from syncflows.engine.soft import marks
 from syncflows.engine.soft.models import StagedDocument
 from syncflows.enums import ExceptionClass, HoldReason
@@ -202,7 +202,7 @@ def _move(moves: Moves, *, by: Actor) -> None:
         StagedDocument.history.bulk_history_create(rows, update=True)
 
 
-def _revoked(run: Run, row: StagedDocument, by: Actor, reason: str) -> LineageFact:
+def _revoked(run: Run, row: StagedDocument, by: Actor, reason: str) -> lineage.Fact:
     return lineage.of_run(run, FactKind.REVOKED, f"{row.public_id} revoked by {by}: {reason}", by=by)
 
 
