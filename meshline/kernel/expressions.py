@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
@@ -70,8 +71,9 @@ class Scope:
     def __init__(
         self, variables: Mapping[str, Any], *, functions: Mapping[str, Callable[..., Any]] | None = None
     ) -> None:
-        self.held: list[MeshlineError] = []
-        calls = {name: _guard(call, self.held) for name, call in {**FUNCTIONS, **(functions or {})}.items()}
+        calls = _guarded()
+        if functions:
+            calls = {**calls, **{name: _guard(call) for name, call in functions.items()}}
         self.context = cel.Context(variables=plain(variables), functions=calls)
 
     def put(self, name: str, value: Any) -> None:
@@ -85,22 +87,26 @@ class Escaping(MeshlineError):
 
 @dataclass(frozen=True)
 class Expression:
-    """A compiled expression. `variables` are the top-level names it reads."""
+    """A compiled expression. `variables` are the top-level names it reads; `constant` the value of a text that stands for itself."""
 
     source: str
     program: Any
     variables: frozenset[str]
+    constant: str | None = None
 
     def evaluate(self, scope: Scope | Mapping[str, Any]) -> Any:
         """The value, with Decimals as numerals. Raises EvaluationFailed, quoting the expression."""
+        if self.constant is not None:
+            return self.constant
         scope = scope if isinstance(scope, Scope) else Scope(scope)
-        scope.held.clear()
+        _raised.errors = []
         try:
             return self.program.execute(scope.context)
         except Exception as error:
-            if scope.held and isinstance(scope.held[0], Escaping):
-                raise scope.held[0] from error
-            cause = scope.held[0].message if scope.held else _sentence(error)
+            held: list[MeshlineError] = _raised.errors
+            if held and isinstance(held[0], Escaping):
+                raise held[0] from error
+            cause = held[0].message if held else _sentence(error)
             raise EvaluationFailed(
                 f"`{self.source}` could not be worked out: {cause}", context={"expression": self.source}
             ) from error
@@ -123,11 +129,23 @@ def compiled(source: str, *, extra: frozenset[str] = frozenset()) -> Expression:
         raise BadExpression(
             f"`{source}` calls {', '.join(sorted(unknown))}, which does not exist. Functions: {', '.join(sorted({*FUNCTIONS, *extra}))}."
         )
-    return Expression(source, program, frozenset(program.variables()))
+    variables = frozenset(program.variables())
+    return Expression(source, program, variables, None if variables or program.functions() else _text_of(program))
 
 
 def plain(value: Any) -> Any:
     """A deep copy that CEL can read: Decimals and dates as text, sizes beyond 64 bits as text."""
+    kind = type(value)
+    if kind is str or kind is bool or value is None:
+        return value
+    if kind is dict:
+        return {name if type(name) is str else str(name): plain(item) for name, item in value.items()}
+    if kind is list:
+        return [plain(item) for item in value]
+    return _plain(value)
+
+
+def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -141,15 +159,39 @@ def plain(value: Any) -> Any:
     return value
 
 
-def _guard(call: Callable[..., Any], held: list[MeshlineError]) -> Callable[..., Any]:
+class _Raised(threading.local):
+    """What our functions raised during the evaluation that this thread is in: the language passes on only its own errors."""
+
+    def __init__(self) -> None:
+        self.errors: list[MeshlineError] = []
+
+
+_raised = _Raised()
+
+
+def _guard(call: Callable[..., Any]) -> Callable[..., Any]:
     def guarded(*args: Any) -> Any:
         try:
             return plain(call(*args))
         except MeshlineError as error:
-            held.append(error)
+            _raised.errors.append(error)
             raise
 
     return guarded
+
+
+@lru_cache(maxsize=1)
+def _guarded() -> dict[str, Callable[..., Any]]:
+    return {name: _guard(call) for name, call in FUNCTIONS.items()}
+
+
+def _text_of(program: Any) -> str | None:
+    """The value of an expression that reads nothing and calls nothing, where it is a text."""
+    try:
+        found = program.execute({})
+    except Exception:  # noqa: BLE001 - told when it is evaluated, with its input
+        return None
+    return found if isinstance(found, str) else None
 
 
 def _sentence(error: BaseException) -> str:
