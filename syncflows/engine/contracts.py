@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -52,7 +51,7 @@ def read(contract: Versioned, payload: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises Unreadable, naming every field that cannot be read.
     """
-    found = copy.deepcopy(dict(payload))
+    found: dict[str, Any] = expressions.plain(payload)  # a copy of its own
     problems = []
     for field, rule in contract.spec.reads().items():
         try:
@@ -67,7 +66,7 @@ def read(contract: Versioned, payload: Mapping[str, Any]) -> dict[str, Any]:
             f"Fields cannot be read as contract {contract.name} {contract.spec.version} says: {listed}.",
             context={"errors": problems},
         )
-    return dict(expressions.plain(found))
+    return found
 
 
 def identify(contract: Versioned, payload: Mapping[str, Any]) -> Identity:
@@ -143,7 +142,7 @@ def _replace(holder: Any, path: list[str], rule: Read) -> None:
         if leaf in holder:
             holder[leaf] = None
         return
-    holder[leaf] = _value(value, rule)
+    holder[leaf] = expressions.plain(_value(value, rule))
 
 
 def _value(value: Any, rule: Read) -> Any:

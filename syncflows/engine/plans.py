@@ -11,9 +11,11 @@ from syncflows.engine import templates
 from syncflows.engine.carry import Carry
 from syncflows.engine.enums import FactKind, StepStatus
 from syncflows.engine.models import Step
+from syncflows.governance.catalog import Versioned
 from syncflows.governance.schemas.base import ENGINE_FUNCTIONS
 from syncflows.governance.schemas.flows import Step as StepSpec
 
+_late: dict[tuple[int, str, int], bool] = {}
 LATE = ""  # the document's fingerprint of a step whose document reads what earlier steps answered
 
 
@@ -74,13 +76,21 @@ def _step(carry: Carry, index: int, spec: StepSpec, scope: Scope) -> Step | None
             f"The reference `{spec.reference}` of step {spec.name} is empty for {carry.run.canonical_key}.",
             context={"step": spec.name},
         )
-    late = templates.reads(spec.document, "steps")
+    late = _reads_answers(carry.flow, index)
     document = {} if late else templates.evaluate(spec.document, scope)
     return Step(
         run=carry.run, index=index, name=spec.name, system=spec.system, operation=spec.operation, status=StepStatus.PLANNED, reference=reference[:200],
         idempotency_key=idempotency_key(system=spec.system, operation=spec.operation, reference=reference), document=document,
         document_fingerprint=LATE if late else fingerprint.of(document),
     )  # fmt: skip
+
+
+def _reads_answers(flow: Versioned, index: int) -> bool:
+    """Whether a step's document reads what earlier steps answered; worked out once for each version."""
+    place = (flow.id, flow.fingerprint, index)
+    if place not in _late:
+        _late[place] = templates.reads(flow.spec.steps[index].document, "steps")
+    return _late[place]
 
 
 def _shown(step: Step) -> dict[str, Any]:

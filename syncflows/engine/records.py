@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from typing import Any
 
 from django.utils import timezone
 
-from meshline.kernel import actors, jobs, transitions
+from meshline.kernel import actors, bulk_rows, jobs, transitions
 from syncflows import hooks
 from syncflows.engine import crosswalk, lineage
 from syncflows.engine.carry import Carry
@@ -17,19 +18,17 @@ from syncflows.engine.models import CanonicalRecord, Run
 from syncflows.enums import HoldReason
 
 RELEASED_AT_ONCE = 200
-UPDATED = [
-    "source",
-    "sequence",
-    "event",
-    "run",
-    "document",
-    "amount",
-    "currency",
-    "business_date",
-    "external_ids",
-    "delivered_at",
+COLUMNS = (
+    "object", "key", "flow", "source", "sequence", "event_id", "run_id", "document", "amount", "currency", "business_date", "external_ids", "delivered_at",
     "updated_at",
-]
+)  # fmt: skip
+# What other systems call the record is added to what is known of it; everything else is as it was delivered last.
+NEWEST = "(object, key, flow) DO UPDATE SET " + ", ".join(
+    "external_ids = engine_canonicalrecord.external_ids || excluded.external_ids"
+    if column == "external_ids"
+    else f"{column} = excluded.{column}"
+    for column in COLUMNS[3:]
+)
 
 
 def apply(carries: Sequence[Carry]) -> None:
@@ -39,13 +38,7 @@ def apply(carries: Sequence[Carry]) -> None:
     """
     if not carries:
         return
-    known = _external_ids(carries)
-    CanonicalRecord.objects.bulk_create(
-        [_row(carry, known) for carry in carries],
-        update_conflicts=True,
-        unique_fields=["object", "key", "flow"],
-        update_fields=UPDATED,
-    )
+    bulk_rows.insert(CanonicalRecord, COLUMNS, [_row(carry) for carry in carries], on_conflict=NEWEST)
     for carry in carries:
         if carry.identifiers:
             crosswalk.learn(
@@ -91,21 +84,11 @@ def main_ids(carry: Carry) -> dict[str, str]:
     return found
 
 
-def _external_ids(carries: Sequence[Carry]) -> dict[tuple[str, str, str], dict[str, str]]:
-    rows = CanonicalRecord.objects.filter(
-        object__in={carry.mapping.spec.object for carry in carries},
-        key__in={carry.run.canonical_key for carry in carries},
-    )
-    return {(row.flow, row.object, row.key): row.external_ids for row in rows}
-
-
-def _row(carry: Carry, known: dict[tuple[str, str, str], dict[str, str]]) -> CanonicalRecord:
-    run, spec = carry.run, carry.mapping.spec
-    earlier = known.get((run.flow, spec.object, run.canonical_key), {})
-    return CanonicalRecord(
-        object=spec.object, key=run.canonical_key, source=carry.contract.spec.system, flow=run.flow, sequence=run.sequence, event_id=run.event_id, run=run,
-        document=carry.document, amount=run.amount, currency=run.currency, business_date=_date(carry.business_date),
-        external_ids={**earlier, **main_ids(carry)}, delivered_at=timezone.now(), updated_at=timezone.now(),
+def _row(carry: Carry) -> tuple[Any, ...]:
+    run, spec, now = carry.run, carry.mapping.spec, timezone.now()
+    return (
+        spec.object, run.canonical_key, run.flow, carry.contract.spec.system, run.sequence, run.event_id, run.pk, carry.document, run.amount, run.currency,
+        _date(carry.business_date), main_ids(carry), now, now,
     )  # fmt: skip
 
 

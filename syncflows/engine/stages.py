@@ -48,7 +48,7 @@ def wait_for(carry: Carry, error: Unresolved) -> Rest:
 def _stages(carry: Carry, newest: Run | None, lookups: Lookups) -> Rest | None:
     if carry.broken:
         raise carry.broken
-    rest = _contract(carry) or _order(carry, newest) or _ignored(carry)
+    rest = _contract(carry, lookups) or _order(carry, newest) or _ignored(carry)
     if rest is None:
         _canonical(carry, lookups)
         rest = policies.judge(carry)
@@ -57,11 +57,12 @@ def _stages(carry: Carry, newest: Run | None, lookups: Lookups) -> Rest | None:
     return rest
 
 
-def _contract(carry: Carry) -> Rest | None:
+def _contract(carry: Carry, lookups: Lookups) -> Rest | None:
     contract = carry.contract
     given = carry.run.current_payload
     carry.payload = contracts.read(contract, given if isinstance(given, dict) else {})
     carry.names["payload"] = carry.payload
+    carry.scope = _scope(carry, lookups)
     found = contracts.violations(contract, carry.payload)
     label = f"{contract.name} {contract.spec.version}"
     if not found:
@@ -111,22 +112,28 @@ def _order(carry: Carry, newest: Run | None) -> Rest | None:
 
 
 def _ignored(carry: Carry) -> Rest | None:
-    scope = Scope({"payload": carry.payload})
+    assert carry.scope is not None
     for rule in carry.flow.spec.trigger.ignore:
-        if compiled(rule.when).evaluate(scope):
-            reason = str(compiled(rule.reason).evaluate(scope))
+        if compiled(rule.when).evaluate(carry.scope):
+            reason = str(compiled(rule.reason).evaluate(carry.scope))
             carry.say(FactKind.IGNORED, f"Nothing to do: {reason}", when=rule.when, flow=carry.flow.label)
             return Rest(RunStatus.IGNORED, reason)
     return None
 
 
-def _canonical(carry: Carry, lookups: Lookups) -> None:
-    spec, system = carry.mapping.spec, carry.contract.spec.system
+def _scope(carry: Carry, lookups: Lookups) -> Scope:
+    """What every expression of the run reads: the payload, and what the later stages add to it."""
+    system = carry.contract.spec.system
     functions: dict[str, Callable[..., Any]] = {
         "lookup": lambda entity, value: lookups.lookup(system, entity, value),
         "delivered": lambda entity, value, target: lookups.delivered(system, entity, value, target),
     }
-    carry.scope = scope = Scope(carry.names, functions=functions)
+    return Scope(carry.names, functions=functions)
+
+
+def _canonical(carry: Carry, lookups: Lookups) -> None:
+    spec, scope = carry.mapping.spec, carry.scope
+    assert scope is not None
     lookups.used.clear()
     for name, source in spec.let.items():
         carry.names[name] = compiled(source, extra=ENGINE_FUNCTIONS).evaluate(scope)
