@@ -1,4 +1,4 @@
-"""`python -m bench`: the benchmarks. Exit 0 whether or not a goal holds, 1 when a figure could not be had."""
+"""`python -m bench [engine|ingest|idle|memory|all]`: the benchmarks. Exit 0 whether or not a goal holds, 1 when a figure could not be had."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import signal
 import sys
 from pathlib import Path
 
-from bench import engine
+from bench import engine, idle, ingest, memory
 from bench.errors import BenchError
 from bench.results import Ratio
 
@@ -19,7 +19,7 @@ def main() -> int:
     options = _options()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is stopped
     try:
-        ratios = options.run(options)
+        ratios = [found for run in RUNS[options.what] for found in run(options)]
     except BenchError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
@@ -37,15 +37,35 @@ def _engine(options: argparse.Namespace) -> list[Ratio]:
     if options.profile:
         only, rounds = ("meshline",), 1
     return engine.run(
-        engine.Options(events, rounds, only, options.profile, trial=not options.quick),
+        engine.Options(
+            events, rounds, only, options.results / "profile.json" if options.profile else None, trial=not options.quick
+        ),
         output=options.results / ("quick.json" if options.quick else "engine.json"),
     )
 
 
+def _ingest(options: argparse.Namespace) -> list[Ratio]:
+    wanted = ingest.Options(events=options.events, seconds=options.seconds or ingest.Options.seconds)
+    return ingest.run(wanted, output=options.results / "ingest.json")
+
+
+def _idle(options: argparse.Namespace) -> list[Ratio]:
+    return idle.run(idle.Options(seconds=options.seconds or idle.Options.seconds), output=options.results / "idle.json")
+
+
+def _memory(options: argparse.Namespace) -> list[Ratio]:
+    return memory.run(options.memory_events, output=options.results / "memory.json")
+
+
+RUNS = {"engine": (_engine,), "ingest": (_ingest,), "idle": (_idle,), "memory": (_memory,), "all": (_engine, _ingest, _idle)}  # fmt: skip
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("what", nargs="?", choices=RUNS, default="engine", help="all: but memory, which takes long")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the results")
-    parser.set_defaults(run=_engine)
+    parser.add_argument("--seconds", type=_count, help="ingest: of the open loop; idle: of each watch")
+    parser.add_argument("--memory-events", type=_count, default=200_000, help="memory: carried by one worker")
     _add_engine(parser)
     return parser.parse_args()
 

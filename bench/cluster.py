@@ -8,6 +8,8 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -61,6 +63,12 @@ class Cluster:
         [[count]] = self.execute("SELECT sum(coalesce(write_bytes, 0) + coalesce(extend_bytes, 0))::bigint FROM pg_stat_io")  # fmt: skip
         return int(str(count))
 
+    def counts(self) -> dict[str, int]:
+        """commits, and how often the log was brought to the disk, since the server was made; told as late as `written_bytes`."""
+        [[commits]] = self.execute("SELECT sum(xact_commit)::bigint FROM pg_stat_database")
+        [[syncs]] = self.execute("SELECT sum(fsyncs)::bigint FROM pg_stat_io WHERE object = 'wal'")
+        return {"commits": int(str(commits)), "log_syncs": int(str(syncs))}
+
     def end_connections(self) -> None:
         """Of whoever is connected; each tells what it wrote as it goes."""
         others = "FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
@@ -101,9 +109,14 @@ def own() -> Iterator[Cluster]:
 
 
 def make_template(cluster: Cluster) -> None:
-    """The product's tables, migrated once, to be copied for each contender. Idempotent: no (call it once)."""
+    """The product's tables and the benchmark's definitions, made once, to be copied for each use. Not idempotent."""
     cluster.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(TEMPLATE)))
-    migrate(cluster.environment(database_url=named(cluster.database_url, TEMPLATE)))
+    environment = cluster.environment(database_url=named(cluster.database_url, TEMPLATE))
+    migrate(environment)
+    command = [sys.executable, "-m", "bench.contenders.product", "speed", "deals"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        raise BenchError(f"The benchmark's definitions could not be applied: {done.stderr.strip()[-2000:]}")
 
 
 def _season(cluster: Cluster) -> None:

@@ -23,7 +23,7 @@ NOT_COUNTED = ("erp", "source")
 class Took:
     """What one contender took for one round. seconds: from the first request to the last order in the ERP; rest_s: until its own books say so too.
 
-    used: by part, over the whole round with the checkpoint after it. written_bytes, log_bytes: of PostgreSQL, all and its write-ahead log. acks_ms: p50, p95, p99, where it has a door.
+    used: by part, over the whole round with the checkpoint after it. written_bytes, log_bytes: of PostgreSQL, all and its write-ahead log; commits and log_syncs too. acks_ms: p50, p95, p99, where it has a door.
     """
 
     events: int
@@ -33,6 +33,8 @@ class Took:
     written_bytes: int
     log_bytes: int
     acks_ms: Mapping[str, float]
+    commits: int = 0
+    log_syncs: int = 0
 
     @property
     def per_second(self) -> float:
@@ -58,23 +60,26 @@ class Took:
             "events": self.events, "events_per_s": round(self.per_second, 1), "seconds": round(self.seconds, 3), "seconds_to_rest": round(self.rest_s, 3),
             "cpu_s_per_1000": round(self.cpu_s_per_1000, 3), "cpu_s_per_1000_by_part": parts, "kb_written_an_event": round(self.kb_an_event, 2),
             "kb_written_an_event_by_the_kernels_count": {name: round(used.written_bytes / self.events / 1000, 2) for name, used in self.used.items()},
+            "commits_an_event": round(self.commits / self.events, 2), "log_syncs_an_event": round(self.log_syncs / self.events, 3),
             "kb_of_log_an_event": round(self.log_bytes / self.events / 1000, 2), "acknowledgement_ms": {name: round(value, 1) for name, value in self.acks_ms.items()},
         }  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Written:
-    """Bytes that PostgreSQL wrote, in all and into its log."""
+    """Bytes that PostgreSQL wrote, in all and into its log, and how often."""
 
     total: int
     log: int
+    commits: int
+    log_syncs: int
 
     @classmethod
     def read(cls, cluster: Cluster) -> Written:
-        return cls(cluster.written_bytes(), cluster.written_log_bytes())
+        return cls(cluster.written_bytes(), cluster.written_log_bytes(), **cluster.counts())
 
     def __sub__(self, other: Written) -> Written:
-        return Written(self.total - other.total, self.log - other.log)
+        return Written(self.total - other.total, self.log - other.log, self.commits - other.commits, self.log_syncs - other.log_syncs)  # fmt: skip
 
 
 def measure(running: Running, stage: Stage, prefix: str, count: int) -> Took:
@@ -93,7 +98,17 @@ def measure(running: Running, stage: Stage, prefix: str, count: int) -> Took:
     _check_acknowledged(running, seen, count)
     books = _check_books(running, stage, prefix, count)
     first_at = seen["began_at"] if seen else began_at
-    return Took(count, books["last_at"] - first_at, rest_s, used, written.total, written.log, percentiles(seen))
+    return Took(
+        count,
+        books["last_at"] - first_at,
+        rest_s,
+        used,
+        written.total,
+        written.log,
+        percentiles(seen),
+        written.commits,
+        written.log_syncs,
+    )
 
 
 def percentiles(seen: dict[str, Any] | None) -> dict[str, float]:

@@ -37,7 +37,7 @@ class Options:
     events: dict[int, int]
     rounds: int = 3
     only: tuple[str, ...] = ("floor", "script", "script, tuned", "meshline")
-    profile: bool = False
+    profile: Path | None = None  # where its result goes
     trial: bool = True
 
 
@@ -103,14 +103,19 @@ def _contest(latency: int, count: int, options: Options, cluster: Cluster, folde
         described = dict.fromkeys(chosen, "")
         for _ in range(options.rounds):
             for name, start in chosen.items():
-                described[name], took = _play(start, stage, count, profiled=options.profile and name == "meshline")
+                described[name], took = _play(
+                    start, stage, count, profiled=options.profile if name == "meshline" else None
+                )
                 played[name].append(took)
     return {name: Contender(described[name], rounds) for name, rounds in played.items()}
 
 
-def _play(start: Start, stage: Stage, count: int, *, profiled: bool = False) -> tuple[str, Took]:
+def _play(start: Start, stage: Stage, count: int, *, profiled: Path | None = None) -> tuple[str, Took]:
     prefix = f"r{secrets.token_hex(3)}"
-    with start(stage) as running, profile.sampling(running.parts if profiled else {}, folder=stage.folder):
+    with (
+        start(stage) as running,
+        profile.sampling(running.parts if profiled else {}, folder=stage.folder, output=profiled),
+    ):
         took = contest.measure(running, stage, prefix, count)
     say(
         f"  {running.name:<13} {took.per_second:7,.0f} events/s  {took.cpu_s_per_1000:6.2f} CPU-s per 1,000  ({running.described})"

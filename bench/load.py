@@ -34,7 +34,8 @@ MOST_CUTS = 5
 
 @dataclass(frozen=True)
 class Job:
-    """What to send. rate: events a second for an open loop, or None. first: the number of the first deal. lenient: go on when the server dies."""
+    """What to send. rate: events a second for an open loop, or None. first: the number of the first deal.
+    until_failure: end at the first answer that is neither yes nor 429, or at a cut connection."""
 
     url: str
     secret: str
@@ -43,7 +44,7 @@ class Job:
     connections: int = 64
     rate: float | None = None
     first: int = 0
-    lenient: bool = False
+    until_failure: bool = False
 
 
 @dataclass
@@ -144,16 +145,19 @@ class Source:
             self.tally.acknowledged.append(sending.number)
         else:
             self.tally.broken += 1
+            if self.job.until_failure and not self.ended.done():
+                self.ended.set_result(None)
         self._count_down()
-        self.free(connection)
+        if not self.ended.done():
+            self.free(connection)
 
     def lost(self, connection: Connection) -> None:
         """The server closed a kept-open connection: what was on it is sent again, as a source does."""
         if connection in self.idle:
             self.idle.remove(connection)
-        if self.ended.done() or self.job.lenient:
-            if not self.ended.done():
-                self.ended.set_result(None)
+        if self.job.until_failure and connection.sending and not self.ended.done():
+            self.ended.set_result(None)
+        if self.ended.done():
             return
         if connection.sending:
             connection.sending.text = self._text(connection.sending.number)

@@ -39,11 +39,11 @@ def of_tree(pid: int) -> Usage:
     root, total = psutil.Process(pid), Usage()
     for process in (root, *root.children(recursive=True)):
         with contextlib.suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
-            total += _of(process)
+            total += of_process(process)
     return total
 
 
-def _of(process: psutil.Process) -> Usage:
+def of_process(process: psutil.Process) -> Usage:
     times = process.cpu_times()
     cpu_s = times.user + times.system + times.children_user + times.children_system
     return Usage(cpu_s, process.io_counters().write_bytes)

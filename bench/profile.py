@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from bench.databases import ROOT
 
 RATE = 250
 SHOWN = 40
+Shares = dict[str, list[tuple[str, float]]]
 PROFILED = ("web", "worker")
 STOP_S = 30
 STANDARD = f"lib/python{sys.version_info.major}.{sys.version_info.minor}/"
@@ -22,15 +24,22 @@ OURS = ("meshline/", "ownership/", "syncflows/", "exceptions/", "reconciliation/
 
 
 @contextmanager
-def sampling(parts: Mapping[str, int], *, folder: Path) -> Iterator[None]:
-    """Sample the web and worker trees during the block, and print where their time went. Slows them a little: figures of such a run are no figures."""
+def sampling(parts: Mapping[str, int], *, folder: Path, output: Path | None) -> Iterator[None]:
+    """Sample the web and worker trees during the block, print where their time went, and write it to `output`.
+
+    It slows them a little: figures of such a run are no figures.
+    """
     wanted = {name: pid for name, pid in parts.items() if name in PROFILED}
     with ExitStack() as stack:
         for name, pid in wanted.items():
             stack.enter_context(_recording(pid, folder / f"{name}.stacks"))
         yield
-    for name in wanted:
-        print(report(name, (folder / f"{name}.stacks").read_text()))
+    found = {name: shares((folder / f"{name}.stacks").read_text()) for name in wanted}
+    for name, tables in found.items():
+        print(report(name, tables))
+    if output is not None and found:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(json.dumps(found, indent=1) + "\n")
 
 
 @contextmanager
@@ -44,8 +53,8 @@ def _recording(pid: int, path: Path) -> Iterator[None]:
         process.communicate(timeout=STOP_S)
 
 
-def report(name: str, stacks: str) -> str:
-    """Shares by library and by function of their own time, and by our functions with all below them. stacks: `frame;frame;frame count` a line."""
+def shares(stacks: str) -> Shares:
+    """By title: name and percent of the samples on a processor, largest first. stacks: `frame;frame;frame count` a line."""
     own: Counter[str] = Counter()
     below: Counter[str] = Counter()
     for line in stacks.splitlines():
@@ -63,15 +72,17 @@ def report(name: str, stacks: str) -> str:
         "own time, by function": own,
         "with what they call, our functions": below,
     }
-    shown = [line for title, counts in tables.items() for line in _shares(title, counts, total)]
-    return "\n".join([f"\n{name}: {total} samples on the processor", *shown])
+    return {
+        title: [(name, round(count / total * 100, 1)) for name, count in counts.most_common(SHOWN)]
+        for title, counts in tables.items()
+    }
 
 
-def _shares(title: str, counts: Counter[str], total: int) -> list[str]:
-    return [
-        f"  {title}:",
-        *(f"    {count / total * 100:5.1f} %  {frame}" for frame, count in counts.most_common(SHOWN)),
-    ]
+def report(name: str, tables: Shares) -> str:
+    lines = [f"\n{name}, percent of its time on a processor"]
+    for title, rows in tables.items():
+        lines += [f"  {title}:", *(f"    {share:5.1f} %  {what}" for what, share in rows)]
+    return "\n".join(lines)
 
 
 def _shortened(frame: str) -> str:

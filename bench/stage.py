@@ -55,7 +55,7 @@ class Stage:
 @dataclass(frozen=True)
 class Running:
     """A contender that is warm. parts: its process trees by name. offer: hands in events of a prefix, returns what the source saw, if there is one.
-    done: how many events of a prefix it holds for finished. described: how it is set up."""
+    done: how many events of a prefix it holds for finished. described: how it is set up. url: of its door, where it has one."""
 
     name: str
     parts: dict[str, int]
@@ -63,6 +63,8 @@ class Running:
     done: Callable[[str], int]
     described: str
     last_words: Callable[[], str]
+    database_url: str
+    url: str = ""
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from bench.processes import Child
 from bench.stage import Running, Stage, free_port, parts
 from meshline.demo import plan
 from meshline.demo.plan import Demo, Part
+from meshline.demo.supervisor import Supervisor
 
 READY_S = 60
 WARM_S = 60
@@ -38,7 +39,7 @@ def floor(stage: Stage, *, threads: int) -> Iterator[Running]:
             def offer(prefix: str, count: int) -> None:
                 child.ask({"prefix": prefix, "count": count})
 
-            yield _warm(Running("floor", {"floor": child.process.pid}, offer, _counting(url, FLOOR_DONE), f"{threads} threads", log.read_text))  # fmt: skip
+            yield _warm(Running("floor", {"floor": child.process.pid}, offer, _counting(url, FLOOR_DONE), f"{threads} threads", log.read_text, url))  # fmt: skip
 
 
 @contextmanager
@@ -55,24 +56,29 @@ def script(stage: Stage, *, concurrency: int, tuned: bool = False) -> Iterator[R
         wanted = (Part("web", argv, web.ready_url), Part("worker", (sys.executable, *celery)))
         with parts(stage, *wanted, environment=environment, root=ROOT) as supervisor:
             _await_worker(stage.folder / "worker.log")
-            yield _warm(Running("script, tuned" if tuned else "script", supervisor.pids(), _by_webhook(stage, demo), _counting(url, SCRIPT_DONE), f"{concurrency} Celery processes", _last_words(stage)))  # fmt: skip
+            told = "script, tuned" if tuned else "script", f"{concurrency} Celery processes"
+            yield _warm(_behind_a_door(stage, demo, supervisor, url, SCRIPT_DONE, *told))
 
 
 @contextmanager
-def meshline(stage: Stage, *, settings: dict[str, str], without: tuple[str, ...] = ()) -> Iterator[Running]:
-    """The product by the command lines of `make demo`. without: names of parts that are not started."""
+def meshline(
+    stage: Stage,
+    *,
+    settings: dict[str, str],
+    without: tuple[str, ...] = (),
+    alter: Callable[[Part], Part] = lambda part: part,
+) -> Iterator[Running]:
+    """The product by the command lines of `make demo`. without: parts that are not started; then it is not warm. alter: another command line."""
     with stage.cluster.database("meshline_bench", template=TEMPLATE) as url:
         stage.cluster.forget_messages()
         environment = {**stage.environment(url), "DJANGO_SETTINGS_MODULE": "meshline.settings", **settings}
-        _run([sys.executable, "-m", "bench.contenders.product", "speed", "deals"], environment)
         demo = _demo(stage)
-        wanted = [part for part in plan.product(demo) if part.name not in without]
+        wanted = [alter(part) for part in plan.product(demo) if part.name not in without]
         with parts(stage, *wanted, environment=environment, root=ROOT) as supervisor:
-            running = Running("meshline", supervisor.pids(), _by_webhook(stage, demo), _counting(url, MESHLINE_DONE), _shown(wanted, settings), _last_words(stage))  # fmt: skip
+            running = _behind_a_door(stage, demo, supervisor, url, MESHLINE_DONE, "meshline", _shown(wanted, settings))
             if "worker" in running.parts:
                 _await_worker(stage.folder / "worker.log")
-                running = _warm(running)
-            yield running
+            yield running if without else _warm(running)
 
 
 def await_done(running: Running, prefix: str, count: int, *, patience_s: float) -> None:
@@ -99,8 +105,13 @@ def _demo(stage: Stage) -> Demo:
     return Demo(root=ROOT, folder=stage.folder, port=free_port(), sandbox_port=0)
 
 
-def _by_webhook(stage: Stage, demo: Demo) -> Callable[[str, int], dict[str, Any]]:
-    return lambda prefix, count: stage.send(url=demo.webhook_url, prefix=prefix, count=count)
+def _behind_a_door(
+    stage: Stage, demo: Demo, supervisor: Supervisor, database_url: str, done: str, name: str, described: str
+) -> Running:
+    def offer(prefix: str, count: int) -> dict[str, Any]:
+        return stage.send(url=demo.webhook_url, prefix=prefix, count=count)
+
+    return Running(name, supervisor.pids(), offer, _counting(database_url, done), described, _last_words(stage), database_url, demo.url)  # fmt: skip
 
 
 def _counting(url: str, statement: str) -> Callable[[str], int]:
