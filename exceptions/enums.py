@@ -16,6 +16,7 @@ class Resolution(TextChoices):
     ACCEPTED = "accepted", "Accepted"
     APPROVED = "approved", "Approved"
     REFUSED = "refused", "Refused"
+    SKIPPED = "skipped", "Failed step skipped"
     DUPLICATE = "duplicate", "Duplicate"
     WRITTEN_OFF = "written_off", "Written off"
     RECOVERED = "recovered", "Went on by itself"

@@ -10,10 +10,11 @@ from exceptions.enums import EntryKind, TicketStatus
 from exceptions.models import Ticket, TicketEntry
 from exceptions.selectors import TicketDetail
 from ownership import matrix, owners
-from syncflows.engine import timelines
-from syncflows.engine.enums import TERMINAL, StepStatus
+from syncflows.engine import budgets, timelines
+from syncflows.engine.enums import SETTLED, TERMINAL
 from syncflows.engine.models import Run, Step
 from syncflows.enums import ExceptionClass
+from syncflows.governance import catalog
 
 WAITING_KINDS = (EntryKind.OPENED, EntryKind.RECURRED, EntryKind.ESCALATED)
 RAW_TABS = (("payload", "Payload"), ("canonical", "Canonical"), ("failure", "Failure"), ("raw", "As it arrived"))
@@ -42,9 +43,17 @@ def blocked(ticket: Ticket, steps: list[Step]) -> list[str]:
     if run is None or run.status in TERMINAL or ticket.status == TicketStatus.RESOLVED:
         return []
     if steps:
-        return [step.name for step in steps if step.status != StepStatus.DONE]
+        return [step.name for step in steps if step.status not in SETTLED]
     version = run.flow_version
     return [str(step.get("name", "")) for step in version.spec.get("steps", [])] if version else []
+
+
+def outlook(detail: TicketDetail) -> budgets.Outlook | None:
+    """What the run's retry policy allows still; None where no call of it is to be made."""
+    run, step = detail.ticket.run, budgets.next_of(detail.steps)
+    if run is None or step is None or run.status in TERMINAL:
+        return None
+    return budgets.outlook(run, step, catalog.current())
 
 
 def lineage(detail: TicketDetail) -> list[timelines.Line]:

@@ -18,7 +18,7 @@ from exceptions.views_queue import person_of
 from meshline.kernel.errors import MeshlineError
 from meshline.kernel.htmx import page
 
-TEMPLATE = "exceptions/bulk_job.html"
+TEMPLATE = "partials/bulk_job.html"
 PROBLEMS_SHOWN = 200
 OPTION_NAMES = ("to", "resolution")
 WORDS = {
@@ -117,5 +117,6 @@ def _head(found: BulkJob) -> dict[str, Any]:
     on_approvals = bulk_jobs.is_on_approvals(found)
     return {
         "job": found, "verb": verb, "participle": participle, "effect": effect, "noun": "approval" if on_approvals else "ticket",
+        "list_label": "Approvals" if on_approvals else "Queue", "again_url_name": "bulk-again",
         "list_url_name": "approvals" if on_approvals else "queue", "record_url_name": "approval" if on_approvals else "ticket", "job_url_name": address(found),
     }  # fmt: skip

@@ -50,6 +50,7 @@ def show(request: HttpRequest, public_id: str, comment_form: CommentForm, *, sta
         "blocked": ticket_page.blocked(found, detail.steps), "buttons": buttons, "has_rare": any(button.rare for button in buttons), "refusals": _refusals(buttons), "trace_lines": ticket_page.lineage(detail),
         "talk": ticket_page.talk(detail.entries), "comment_form": comment_form, "comment_against": reason_against(permissions.check_user_can_comment, me, found),
         "token": ticket_page.token(found, entries, facts, found.run), "is_live": found.status != TicketStatus.RESOLVED,
+        "run": found.run, "outlook": ticket_page.outlook(detail),
         **ticket_page.evidence(detail), **ticket_page.people(found), **_place(request, found), **_raw(request, found),
     }  # fmt: skip
     return page(request, TEMPLATE, context, status=status)

@@ -209,6 +209,7 @@ SPECTACULAR_SETTINGS = {
         "HoldReason": "syncflows.enums.HoldReason",
         "EventStatus": "syncflows.engine.enums.EventStatus",
         "RunStatus": "syncflows.engine.enums.RunStatus",
+        "RunAct": "syncflows.engine.control.enums.RunAct",
         "StepStatus": "syncflows.engine.enums.StepStatus",
         "AttemptStatus": "syncflows.engine.enums.AttemptStatus",
         "FactKind": "syncflows.engine.enums.FactKind",

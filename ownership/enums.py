@@ -55,6 +55,7 @@ class Scope(TextChoices):
 
     EVENTS_WRITE = "events:write", "Send events"
     EVENTS_READ = "events:read", "Read events, runs and lineage"
+    RUNS_WRITE = "runs:write", "Retry, pause, resume, skip and give up runs"
     FLOWS_READ = "flows:read", "Read flows and owners"
     TICKETS_READ = "tickets:read", "Read tickets"
     TICKETS_WRITE = "tickets:write", "Comment, assign, fix, replay and resolve tickets"

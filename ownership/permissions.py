@@ -16,6 +16,7 @@ class Ability(TextChoices):
 
     WORK_TICKETS = "work_tickets", "work on tickets"
     FIX_AND_REPLAY = "fix_and_replay", "correct and replay records"
+    CONTROL_RUNS = "control_runs", "retry, pause, skip and give up runs"
     ACCEPT_EXCEPTIONS = "accept_exceptions", "accept prices and other policy exceptions"
     DECIDE_APPROVALS = "decide_approvals", "decide approvals"
     RECONCILE = "reconcile", "start a reconciliation and resolve its discrepancies"
@@ -29,6 +30,7 @@ OPERATIONS = frozenset(
     {
         Ability.WORK_TICKETS,
         Ability.FIX_AND_REPLAY,
+        Ability.CONTROL_RUNS,
         Ability.ACCEPT_EXCEPTIONS,
         Ability.RECONCILE,
         Ability.PROMOTE_STAGED,

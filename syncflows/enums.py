@@ -39,3 +39,4 @@ class HoldReason(TextChoices):
     DEPENDENCY = "dependency", "Waiting for another record"
     PAUSED = "paused", "Paused by a person"
     STAGED = "staged", "Staged in the soft ledger"
+    FLOW_OFF = "flow_off", "Its flow is switched off"

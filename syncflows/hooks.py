@@ -104,7 +104,7 @@ def on_failure(hook: FailureHook) -> None:
 def on_run_ended(hook: RunHook) -> None:
     """Register what closes tickets and approvals of runs that went on or ended by themselves: (run row ids, why, by).
 
-    `why`: completed, ignored, superseded (all ended), released (a record it waited for has arrived; it runs again), or replayed (by a person).
+    `why`: completed, ignored, superseded (all ended), released (a record it waited for has arrived; it runs again), or replayed, skipped (a step), cancelled (by a person).
     """
     _run_ended.append(hook)
 

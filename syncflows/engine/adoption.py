@@ -89,6 +89,12 @@ def left_alone(carry: Carry, own: Step) -> bool:
 def _settled(carry: Carry, planned: Step, own: Step | None, owners: dict[str, Step], fresh: list[Step]) -> Step:
     if own is not None and _of_another_plan(carry, planned, own):
         return own
+    if (
+        own is not None
+        and own.status == StepStatus.SKIPPED
+        and (own.name, own.system) == (planned.name, planned.system)
+    ):
+        return own
     if own is not None and (own.owns_write or own.status == StepStatus.DONE):
         return _own(carry, planned, own)
     owner = owners.get(planned.idempotency_key)

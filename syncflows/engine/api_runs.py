@@ -11,10 +11,11 @@ from rest_framework.response import Response
 from meshline.kernel.api.operations import ListOperation, Operation
 from meshline.kernel.api.paging import OldestFirst
 from ownership.enums import Scope
-from syncflows.engine import selectors
+from syncflows.engine import budgets, selectors
 from syncflows.engine.api_shapes import FactOutput, RunDetailOutput, RunOutput
 from syncflows.engine.filters import RunFilter
 from syncflows.engine.models import LineageFact, Run
+from syncflows.governance import catalog
 
 
 class RunList(ListOperation):
@@ -40,6 +41,7 @@ class RunShow(Operation):
     def get(self, request: Request, public_id: str) -> Response:
         run: Any = self.find(selectors.runs_in_full(), public_id)
         run.lineage = list(selectors.facts_of_run(run))
+        run.outlook = budgets.outlook(run, budgets.next_of(run.steps.all()), catalog.current())
         return Response(RunDetailOutput(run).data)
 
 

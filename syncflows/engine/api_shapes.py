@@ -79,10 +79,26 @@ class RunOutput(serializers.Serializer):
     money = Amount()
     customer = serializers.CharField()
     outcome = serializers.CharField(help_text="the far side's number of the main document")
-    tries = serializers.IntegerField()
+    tries = serializers.IntegerField(help_text="since the last release or replay")
     due_at = Time()
+    next_attempt_at = Time(allow_null=True, help_text="when it is carried on by itself; null: not by itself")
     created_at = Time()
     ended_at = Time(allow_null=True)
+
+
+class OutlookOutput(serializers.Serializer):
+    """What the retry policy of a run's next call allows still."""
+
+    tries = serializers.IntegerField()
+    tries_allowed = serializers.IntegerField()
+    tries_left = serializers.IntegerField()
+    next_at = Time(allow_null=True)
+    gives_up_at = Time(
+        allow_null=True, help_text="no try later than this; null: only attempts count, or none has failed"
+    )
+    late_at = Time(allow_null=True, help_text="when the flow's target is missed; null: it has none")
+    policy = serializers.CharField(help_text="the policy in words")
+    why = serializers.CharField(help_text="why it is tried again, and then; empty unless it will be")
 
 
 class RunDetailOutput(RunOutput):
@@ -92,6 +108,7 @@ class RunDetailOutput(RunOutput):
     canonical = Json(allow_null=True)
     clearances = Json(help_text="decisions of people that policies honour")
     plan_fingerprint = serializers.CharField()
+    outlook = OutlookOutput(allow_null=True, help_text="null: no call is to be made")
     steps = StepOutput(many=True)
     lineage = FactOutput(many=True)
 

@@ -3,12 +3,21 @@
 from django.urls import path
 
 from syncflows.engine import api_arrivals, api_events, api_runs, api_trace
+from syncflows.engine.control import api
 
 urlpatterns = [
     path("events/", api_events.Events.as_view(), name="api-events"),
     path("events/<slug:public_id>/", api_arrivals.EventShow.as_view(), name="api-event"),
     path("runs/", api_runs.RunList.as_view(), name="api-runs"),
+    path("runs/bulk/", api.RunBulkStart.as_view(), name="api-runs-bulk"),
+    path("runs/bulk/<slug:public_id>/", api.RunBulkShow.as_view(), name="api-run-bulk"),
+    path("runs/bulk/<slug:public_id>/cancel/", api.RunBulkCancel.as_view(), name="api-run-bulk-cancel"),
     path("runs/<slug:public_id>/", api_runs.RunShow.as_view(), name="api-run"),
     path("runs/<slug:public_id>/lineage/", api_runs.RunLineage.as_view(), name="api-run-lineage"),
+    path("runs/<slug:public_id>/retry-now/", api.RunRetryNow.as_view(), name="api-run-retry-now"),
+    path("runs/<slug:public_id>/pause/", api.RunPause.as_view(), name="api-run-pause"),
+    path("runs/<slug:public_id>/resume/", api.RunResume.as_view(), name="api-run-resume"),
+    path("runs/<slug:public_id>/skip/", api.RunSkip.as_view(), name="api-run-skip"),
+    path("runs/<slug:public_id>/give-up/", api.RunGiveUp.as_view(), name="api-run-give-up"),
     path("trace/", api_trace.TraceFind.as_view(), name="api-trace"),
 ]

@@ -26,6 +26,7 @@ from syncflows.engine import (
     records,
     resting,
     stages,
+    stopping,
 )
 from syncflows.engine.carry import Carry, Rest
 from syncflows.engine.claims import Lease
@@ -70,11 +71,13 @@ def _carry(lease: Lease) -> None:
 
 
 def _decide(carries: Sequence[Carry], catalog: Catalog) -> None:
-    newest = ordering.newest_spoken([carry.run for carry in carries])
+    lanes = ordering.lanes([carry.run for carry in carries])
     lookups = Lookups(catalog)
     for carry in carries:
         waited, plan = carry.run.waits_for, carry.run.plan_fingerprint
-        stages.prepare(carry, newest=newest.get((carry.run.flow, carry.run.lane)), lookups=lookups)
+        stopping.check(carry, lanes, catalog)
+        if not carry.rest:
+            stages.prepare(carry, newest=lanes.newest.get((carry.run.flow, carry.run.lane)), lookups=lookups)
         if waited.startswith(waits_for("")) and carry.run.plan_fingerprint == plan and not carry.rest:
             carry.facts.clear()  # judged as before it waited for a system: told already
             carry.keys.clear()

@@ -40,6 +40,7 @@ class StepStatus(TextChoices):
     UNKNOWN = "unknown", "Outcome unknown"
     DONE = "done", "Done"
     REJECTED = "rejected", "Rejected"
+    SKIPPED = "skipped", "Skipped by a person"
 
 
 class AttemptStatus(TextChoices):
@@ -91,6 +92,10 @@ class FactKind(TextChoices):
     RETRY = "retry", "Retry planned"
     HELD = "held", "Held"
     RELEASED = "released", "Released"
+    RETRY_NOW = "retry_now", "Retried now"
+    PAUSED = "paused", "Paused"
+    RESUMED = "resumed", "Resumed"
+    SKIPPED = "skipped", "Step skipped"
     FAILED = "failed", "Failed"
     ERRORED = "errored", "Errored"
     TICKET = "ticket", "Ticket"
@@ -165,5 +170,6 @@ class BulkState(TextChoices):
 DUE = (RunStatus.PENDING, RunStatus.RETRYING)
 PARKED = (RunStatus.HELD, RunStatus.FAILED, RunStatus.ERRORED)
 TERMINAL = (RunStatus.COMPLETED, RunStatus.IGNORED, RunStatus.SUPERSEDED, RunStatus.CANCELLED)
+SETTLED = (StepStatus.DONE, StepStatus.SKIPPED)  # nothing is left to do for it
 IN_FLIGHT = (StepStatus.INTENDED, StepStatus.SENT, StepStatus.UNKNOWN)
 LIVE_STAGED = (StagedStatus.STAGED, StagedStatus.PROMOTING)

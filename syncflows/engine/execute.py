@@ -16,12 +16,12 @@ from meshline.kernel.errors import MeshlineError
 from meshline.kernel.expressions import EvaluationFailed
 from syncflows.connectors.errors import Misconfigured, Outage
 from syncflows.connectors.protocol import Answer, Connector, Guard
-from syncflows.engine import connections, failures, outcomes, plans, retry, stages
+from syncflows.engine import budgets, connections, failures, outcomes, plans, retry, stages
 from syncflows.engine.adoption import is_update, spec_of
 from syncflows.engine.calls import Wave
 from syncflows.engine.carry import Carry, Rest
 from syncflows.engine.crosswalk import Unresolved
-from syncflows.engine.enums import Action, AttemptStatus, FactKind, RunStatus, StepStatus
+from syncflows.engine.enums import SETTLED, Action, AttemptStatus, FactKind, RunStatus, StepStatus
 from syncflows.engine.limits.board import Board
 from syncflows.engine.limits.gates import Gate
 from syncflows.engine.models import Step, WriteAttempt
@@ -29,7 +29,7 @@ from syncflows.engine.soft import stopping
 from syncflows.enums import ExceptionClass
 from syncflows.governance.catalog import Catalog, Versioned
 from syncflows.governance.enums import Kind
-from syncflows.governance.schemas.systems import Retry
+from syncflows.governance.schemas.retries import Retry
 
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)  # what is looked for before the first write has settled long since
 SAFE_TO_REPEAT = (Guard.IDEMPOTENCY_KEY, Guard.UPSERT)
@@ -64,7 +64,7 @@ class Result:
 
 def next_job(carry: Carry, *, catalog: Catalog, board: Board) -> Job | None:
     """The next call of a run; None when it is complete or came to rest. Pure but for building the connector."""
-    step = next((step for step in carry.steps if step.status != StepStatus.DONE), None)
+    step = next((step for step in carry.steps if step.status not in SETTLED), None)
     if step is None:
         carry.rest = completed(carry)
         return None
@@ -86,9 +86,8 @@ def _rest_of_error(carry: Carry, step: Step, error: Exception) -> None:
         give_up(carry, step, outcomes.of_document(error, part_done=_part_done(carry)))
     elif isinstance(error, MeshlineError):
         unfit, now = _definition_error(error), timezone.now()
-        give_up(
-            carry, step, outcomes.of_error(unfit, policy=Retry(), tries=1, now=now, part_done=False, system=step.system)
-        )
+        budget = retry.Budget(Retry(), tries=1)
+        give_up(carry, step, outcomes.of_error(unfit, budget=budget, now=now, part_done=False, system=step.system))
     else:
         trace = "".join(traceback.format_exception(error))
         failure = failures.errored(carry, step=step.name, error=error, trace=trace)
@@ -114,12 +113,7 @@ def judge(result: Result) -> outcomes.Outcome | None:
         return _spent(found, job)
     if isinstance(result.error, MeshlineError):
         found = outcomes.of_error(
-            result.error,
-            policy=job.system.spec.retry,
-            tries=job.carry.run.tries,
-            now=now,
-            part_done=_part_done(job.carry),
-            system=job.step.system,
+            result.error, budget=budgets.of(job), now=now, part_done=_part_done(job.carry), system=job.step.system
         )
         return _still_unknown(found, job, result.error)
     return None
@@ -237,9 +231,12 @@ def _part_done(carry: Carry) -> bool:
 
 def _spent(found: outcomes.Outcome, job: Job) -> outcomes.Outcome:
     """A write that vanishes each time it is sent is not sent for ever: `tries` counts this claim too."""
-    policy, sent = job.system.spec.retry, job.carry.run.tries - 1
-    if isinstance(found, outcomes.NotThere) and job.sent_at != LONG_AGO and retry.exhausted(policy, attempt=sent):
-        return outcomes.vanished(job.step.reference, system=job.step.system, tries=sent)
+    if not isinstance(found, outcomes.NotThere) or job.sent_at == LONG_AGO:
+        return found
+    budget, now = budgets.of(job), timezone.now()
+    sent = budget.tries - 1
+    if retry.exhausted(budget.policy, attempt=sent) or retry.out_of_time(budget, at=now, now=now):
+        return outcomes.vanished(job.step.reference, system=job.step.system, tries=max(1, sent))
     return found
 
 
@@ -252,6 +249,7 @@ def _still_unknown(found: outcomes.Outcome, job: Job, error: BaseException) -> o
             "probe_failed",
             outage=isinstance(error, Outage),
             ours=isinstance(found, outcomes.Again) and found.ours,
+            why=getattr(found, "why", ""),
         )
     return found
 
@@ -262,9 +260,9 @@ def _definition_error(error: MeshlineError) -> MeshlineError:
 
 def completed(carry: Carry) -> Rest | None:
     """None while steps are left. Completed; or, where every step was found done by earlier runs, ignored: the event changed nothing, and is not another order delivered."""
-    if any(step.status != StepStatus.DONE for step in carry.steps):
+    if any(step.status not in SETTLED for step in carry.steps):
         return None
-    if carry.steps and not any(step.owns_write for step in carry.steps):
+    if carry.steps and not any(step.owns_write or step.status == StepStatus.SKIPPED for step in carry.steps):
         done = ", ".join(f"{step.name} {step.external_id}".strip() for step in carry.steps)
         carry.run.outcome = next((step.external_id for step in carry.steps if step.external_id), "")[:200]
         reason = f"Nothing changed: {done} was done before, with the same content"
@@ -274,6 +272,10 @@ def completed(carry: Carry) -> Rest | None:
 
 
 def _completed(carry: Carry) -> str:
-    done = [f"{step.name} {step.external_id}".strip() for step in carry.steps]
+    done = [_told(step) for step in carry.steps]
     carry.run.outcome = next((step.external_id for step in carry.steps if step.external_id), "")[:200]
     return "Completed: " + ", ".join(done) if done else "Completed: the record is known; no outside step"
+
+
+def _told(step: Step) -> str:
+    return f"{step.name} {'skipped' if step.status == StepStatus.SKIPPED else step.external_id}".strip()

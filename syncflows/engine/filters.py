@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import django_filters as filters
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from meshline.kernel.filters import TimeFilter
-from syncflows.engine.enums import EventStatus, RunStatus
-from syncflows.engine.models import Event, EventKey, Run
+from syncflows.engine.enums import DUE, SETTLED, TERMINAL, EventStatus, RunStatus
+from syncflows.engine.limits.waking import waits_for, waits_for_turn
+from syncflows.engine.models import Event, EventKey, Run, Step
 from syncflows.engine.selectors import named
 from syncflows.enums import HoldReason
 
@@ -37,6 +40,10 @@ class RunFilter(filters.FilterSet):
     flow = filters.CharFilter(field_name="flow")
     status = filters.ChoiceFilter(choices=RunStatus.choices)
     hold_reason = filters.ChoiceFilter(choices=HoldReason.choices)
+    system = filters.CharFilter(method="filter_system", label="System that it waits for or has still to write to")
+    reason = filters.CharFilter(field_name="status_reason", lookup_expr="icontains", label="Words of the reason")
+    due_after = TimeFilter(method="filter_due", label="Next attempt from")
+    due_before = TimeFilter(method="filter_due", label="Next attempt before")
     event = filters.CharFilter(method="filter_event", label="Event (evt_…)")
     canonical_key = filters.CharFilter(method="filter_name")
     correlation_id = filters.CharFilter(method="filter_name")
@@ -53,3 +60,15 @@ class RunFilter(filters.FilterSet):
     def filter_name(self, queryset: QuerySet[Run], name: str, value: str) -> QuerySet[Run]:
         """By the names of its event: runs have no index of their own for them, which each change of a run's status would pay for."""
         return queryset.filter(event_id__in=named(value, name))
+
+    def filter_system(self, queryset: QuerySet[Run], name: str, value: str) -> QuerySet[Run]:
+        """Runs that have not ended, and wait for it or have a step to do there."""
+        system = value.strip()
+        undone = Step.objects.filter(run=OuterRef("pk"), system=system).exclude(status__in=SETTLED)
+        waits = Q(waits_for__in=[waits_for(system), waits_for_turn(system)])
+        return queryset.exclude(status__in=TERMINAL).filter(waits | Exists(undone)) if system else queryset
+
+    def filter_due(self, queryset: QuerySet[Run], name: str, value: datetime) -> QuerySet[Run]:
+        """Of those that go on by themselves."""
+        lookup = "due_at__gte" if name.endswith("after") else "due_at__lt"
+        return queryset.filter(status__in=DUE, **{lookup: value})

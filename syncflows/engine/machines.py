@@ -1,6 +1,7 @@
 """Which status of a run or an event may follow which. `kernel.transitions` is the only writer.
 
-pending > running when a worker claims it; running > retrying when a try failed and another is due later; running > held when it waits on purpose;
+pending > running when a worker claims it; running > retrying when a try failed and another is due later; running > held when it waits on purpose, or from pending, retrying or another
+hold when a person pauses it;
 running > failed or errored when a person must act; from any of those three back to pending by release or replay, or on to cancelled by decision.
 """
 
@@ -15,8 +16,8 @@ RUN = Machine(
     {
         R.PENDING: {R.RUNNING, R.SUPERSEDED, R.HELD, R.CANCELLED},
         R.RUNNING: {R.PENDING, R.RETRYING, R.HELD, R.FAILED, R.ERRORED, R.COMPLETED, R.IGNORED, R.SUPERSEDED},
-        R.RETRYING: {R.RUNNING, R.PENDING, R.SUPERSEDED, R.CANCELLED},
-        R.HELD: {R.PENDING, R.CANCELLED, R.SUPERSEDED},
+        R.RETRYING: {R.RUNNING, R.PENDING, R.HELD, R.SUPERSEDED, R.CANCELLED},
+        R.HELD: {R.PENDING, R.HELD, R.CANCELLED, R.SUPERSEDED},
         R.FAILED: {R.PENDING, R.CANCELLED, R.SUPERSEDED},
         R.ERRORED: {R.PENDING, R.CANCELLED, R.SUPERSEDED},
         R.COMPLETED: {R.PENDING},

@@ -6,6 +6,7 @@ database constraint: whole months are archived, and what stays must cope with a 
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib.postgres.indexes import BrinIndex
@@ -13,7 +14,7 @@ from django.db import models
 from django.db.models import Q
 
 from meshline.kernel import ids, jsontext
-from syncflows.engine.enums import AttemptStatus, CircuitEvent, EventStatus, FactKind, RunStatus, StepStatus
+from syncflows.engine.enums import DUE, AttemptStatus, CircuitEvent, EventStatus, FactKind, RunStatus, StepStatus
 from syncflows.enums import HoldReason
 
 AMOUNT: dict[str, Any] = {"max_digits": 36, "decimal_places": 12}
@@ -101,6 +102,14 @@ class Run(models.Model):
     )
     due_at = models.DateTimeField(help_text="when to carry it on; of use while pending or retrying")
     tries = models.PositiveIntegerField(default=0, help_text="since the last release or replay")
+    first_failed_at = models.DateTimeField(
+        null=True, blank=True, help_text="the first of these tries that failed for a passing reason"
+    )
+    budget_from = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="since when its flow's target counts, where a person started it again; null: since arrival",
+    )
     lease_owner = models.CharField(max_length=60, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
     hold_reason = models.CharField(max_length=12, choices=HoldReason, blank=True)
@@ -149,6 +158,11 @@ class Run(models.Model):
                 condition=Q(status="retrying") & ~Q(waits_for=""),
                 name="run_waits_system",
             ),  # reader: waking what waits for a system
+            models.Index(
+                fields=["hold_reason", "flow", "id"],
+                condition=Q(status="held", hold_reason__in=["paused", "flow_off"]),
+                name="run_stopped",
+            ),  # reader: sweeper, releases of what waits behind a paused run
             models.Index(fields=["flow", "status", "-id"], name="run_by_flow"),  # reader: flow pages
             BrinIndex(
                 fields=["created_at"], autosummarize=True, pages_per_range=32, name="run_created"
@@ -159,6 +173,11 @@ class Run(models.Model):
     @property
     def current_payload(self) -> object:
         return self.payload if self.payload is not None else self.event.payload
+
+    @property
+    def next_attempt_at(self) -> datetime | None:
+        """When it is carried on by itself."""
+        return self.due_at if self.status in DUE else None
 
 
 class Step(models.Model):
@@ -344,10 +363,11 @@ class CircuitChange(models.Model):
         ]  # reader: the system's page and API
 
 
+from syncflows.engine.control.models import RunBulk  # noqa: E402 - as below
 from syncflows.engine.replays.models import ReplayItem, ReplayJob  # noqa: E402 - their rows point at these
 from syncflows.engine.soft.models import StagedBatch, StagedBulk, StagedBulkItem, StagedDocument  # noqa: E402 - as those
 
 __all__ = [
-    "AMOUNT", "CanonicalRecord", "CircuitChange", "CrosswalkEntry", "Event", "LineageFact", "ReplayItem", "ReplayJob", "Run", "SourceFile", "StagedBatch",
+    "AMOUNT", "CanonicalRecord", "CircuitChange", "CrosswalkEntry", "Event", "LineageFact", "ReplayItem", "ReplayJob", "Run", "RunBulk", "SourceFile", "StagedBatch",
     "StagedBulk", "StagedBulkItem", "StagedDocument", "Step", "TraceKey", "WriteAttempt",
 ]  # fmt: skip

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from syncflows.engine.enums import IN_FLIGHT, PARKED, RunStatus, StepStatus
 from syncflows.engine.models import Run, Step
+from syncflows.enums import HoldReason
 
 # A newer run in one of these has spoken for the record; one that failed or was closed has not.
+Lane = tuple[str, str]  # flow, lane
 SPOKEN = (RunStatus.COMPLETED, RunStatus.IGNORED, RunStatus.HELD, RunStatus.RETRYING, RunStatus.RUNNING)
+
+
+@dataclass(frozen=True)
+class Lanes:
+    """By (flow, lane): `newest` run that has spoken for the record; `paused` the oldest that a person stopped, which newer ones must not overtake."""
+
+    newest: dict[Lane, Run]
+    paused: dict[Lane, Run]
 
 
 def place(run: Run) -> tuple[str, int]:
@@ -23,16 +34,24 @@ def newer_run(run: Run) -> Run | None:
     return _beyond(run).filter(status__in=SPOKEN).order_by("-sequence", "-event_id").first()
 
 
-def newest_spoken(runs: Collection[Run]) -> dict[tuple[str, str], Run]:
+def newest_spoken(runs: Collection[Run]) -> dict[Lane, Run]:
     """For each (flow, lane) of these runs, the newest other run that has spoken for the record. One query."""
-    found: dict[tuple[str, str], Run] = {}
+    return lanes(runs).newest
+
+
+def lanes(runs: Collection[Run]) -> Lanes:
+    """How the lanes of these runs stand, by what other runs have done. One query."""
+    newest: dict[Lane, Run] = {}
+    paused: dict[Lane, Run] = {}
     own = {run.pk for run in runs}
     rows = Run.objects.filter(lane__in={run.lane for run in runs}, status__in=SPOKEN).exclude(pk__in=own)
-    for row in rows.only("flow", "lane", "sequence", "event_id", "public_id", "status"):
-        held = found.get((row.flow, row.lane))
-        if held is None or place(row) > place(held):
-            found[row.flow, row.lane] = row
-    return found
+    for row in rows.only("flow", "lane", "sequence", "event_id", "public_id", "status", "hold_reason"):
+        lane = (row.flow, row.lane)
+        if lane not in newest or place(row) > place(newest[lane]):
+            newest[lane] = row
+        if row.hold_reason == HoldReason.PAUSED and (lane not in paused or place(row) < place(paused[lane])):
+            paused[lane] = row
+    return Lanes(newest, paused)
 
 
 def parked_in_lanes(runs: Collection[Run]) -> dict[tuple[str, str], list[tuple[Run, bool]]]:

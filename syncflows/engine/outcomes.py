@@ -9,8 +9,8 @@ from meshline.kernel.errors import MeshlineError
 from syncflows.connectors import errors as far
 from syncflows.connectors.protocol import Answer
 from syncflows.engine import retry
+from syncflows.engine.retry import Budget
 from syncflows.enums import ExceptionClass, Severity
-from syncflows.governance.schemas.systems import Retry
 
 PROBE_SOON_S = 1.0
 
@@ -38,13 +38,14 @@ class NotThere:
 
 @dataclass(frozen=True)
 class Again:
-    """It did not happen; try at `due_at`. `outage`: the system as a whole is not there; `ours`: it was not even called, for reasons of ours."""
+    """It did not happen; try at `due_at`, `why` then. `outage`: the system as a whole is not there; `ours`: it was not even called, for reasons of ours."""
 
     due_at: datetime
     message: str
     code: str
     outage: bool = False
     ours: bool = False
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -61,23 +62,21 @@ class GiveUp:
 Outcome = Done | Unknown | NotThere | Again | GiveUp
 
 
-def of_error(
-    error: MeshlineError, *, policy: Retry, tries: int, now: datetime, part_done: bool, system: str
-) -> Outcome:
-    """What a connector's error means for the step. `part_done`: earlier steps of the run are written; `tries` counts this one."""
+def of_error(error: MeshlineError, *, budget: Budget, now: datetime, part_done: bool, system: str) -> Outcome:
+    """What a connector's error means for the step. `part_done`: earlier steps of the run are written."""
     match error:
         case far.OutcomeUnknown():
             return Unknown(now + timedelta(seconds=PROBE_SOON_S), error.message)
-        case far.Duplicate() if not retry.exhausted(policy, attempt=tries):
+        case far.Duplicate() if not retry.exhausted(budget.policy, attempt=budget.tries):
             return Unknown(now, error.message)
         case far.Duplicate():
             remedy = f"{system} says it holds this document, but a look-up by our reference does not find it. Look there, then replay or close this."
             return GiveUp(ExceptionClass.DUPLICATE, error.code, error.message, remedy)
         case far.Outage():
-            due_at = retry.next_at(policy, attempt=tries, now=now, retry_after_s=error.retry_after_s)
+            due_at = retry.next_at(budget.policy, attempt=budget.tries, now=now, retry_after_s=error.retry_after_s)
             return Again(due_at, error.message, error.code, outage=True)
         case far.Transient():
-            return _transient(error, policy=policy, tries=tries, now=now, system=system)
+            return _transient(error, budget=budget, now=now, system=system)
         case far.Misconfigured():
             remedy = f"The definition of system {system} cannot work as it is. Mend it, apply it, and replay."
             return GiveUp(ExceptionClass.INTERNAL, error.code, error.message, remedy)
@@ -127,17 +126,16 @@ def of_document(error: MeshlineError, *, part_done: bool) -> GiveUp:
     return GiveUp(kind, error.code, error.message, remedy)
 
 
-def _transient(error: far.Transient, *, policy: Retry, tries: int, now: datetime, system: str) -> Outcome:
+def _transient(error: far.Transient, *, budget: Budget, now: datetime, system: str) -> Outcome:
     if error.code in far.OURS:
-        due_at = retry.next_at(policy, attempt=1, now=now, retry_after_s=error.retry_after_s)
+        due_at = retry.next_at(budget.policy, attempt=1, now=now, retry_after_s=error.retry_after_s)
         return Again(due_at, error.message, error.code, ours=True)
-    if retry.exhausted(policy, attempt=tries):
-        remedy = f"{system} refused {tries} tries for passing reasons. When it is well again, replay; the write is recognised if it happened."
-        return GiveUp(
-            ExceptionClass.TRANSIENT, "retries_exhausted", f"Gave up after {tries} tries: {error.message}", remedy
-        )
-    due_at = retry.next_at(policy, attempt=tries, now=now, retry_after_s=error.retry_after_s)
-    return Again(due_at, error.message, error.code)
+    found = retry.decide(budget, now=now, retry_after_s=error.retry_after_s)
+    if isinstance(found, retry.Next):
+        why = f"try {budget.tries + 1} of {budget.policy.max_attempts}, {found.why}"
+        return Again(found.due_at, error.message, error.code, why=why)
+    remedy = f"{system} refused {budget.tries} tries for passing reasons. When it is well again, replay; the write is recognised if it happened."
+    return GiveUp(ExceptionClass.TRANSIENT, found.code, f"{found.why}: {error.message}", remedy)
 
 
 def _refused(error: MeshlineError, *, part_done: bool, system: str) -> GiveUp:

@@ -9,12 +9,17 @@ import django_filters as filters
 from django import forms
 from django.db.models import Q, QuerySet
 
+from ownership.models import System
 from syncflows.engine import figures
 from syncflows.engine.enums import RunStatus
 from syncflows.engine.filters import RunFilter
 from syncflows.engine.models import Run
+from syncflows.enums import HoldReason
 from syncflows.governance.enums import Kind
 from syncflows.governance.models import Definition
+
+# Asked for less often: behind "More" in the bar.
+BEHIND_MORE = ("hold_reason", "system", "reason", "due_after", "due_before")
 
 
 def day_input() -> forms.DateInput:
@@ -52,10 +57,21 @@ class RunPageFilter(RunFilter):
     untouched = filters.BooleanFilter(method="filter_untouched", widget=forms.HiddenInput)
     synthetic = filters.BooleanFilter(field_name="event__synthetic", widget=forms.HiddenInput)
     currency = filters.CharFilter(field_name="currency", widget=forms.HiddenInput)
-    hold_reason = filters.CharFilter(field_name="hold_reason", widget=forms.HiddenInput)
+    hold_reason = filters.ChoiceFilter(choices=HoldReason.choices, label="Held because", empty_label="Any hold")
+    system = filters.CharFilter(method="filter_system", label="System still to write to", widget=forms.Select)
+    reason = filters.CharFilter(
+        field_name="status_reason",
+        lookup_expr="icontains",
+        label="Words of the reason",
+        widget=forms.TextInput(attrs={"placeholder": "Words of the reason"}),
+    )
+    due_after = filters.IsoDateTimeFilter(method="filter_due", label="Next attempt from", widget=day_input())
+    due_before = filters.IsoDateTimeFilter(method="filter_due", label="before", widget=day_input())
     event = filters.CharFilter(method="filter_event", widget=forms.HiddenInput)
     canonical_key = filters.CharFilter(method="filter_name", widget=forms.HiddenInput)
     correlation_id = filters.CharFilter(method="filter_name", widget=forms.HiddenInput)
+
+    behind_more = BEHIND_MORE
 
     class Meta:
         model = Run
@@ -68,6 +84,8 @@ class RunPageFilter(RunFilter):
         extra = [] if asked in names or not asked else [asked]
         choices = [("", "Any flow"), *((name, name) for name in names + extra)]
         self.form.fields["flow"].widget.choices = choices
+        systems = System.objects.order_by("title").values_list("name", "title")
+        self.form.fields["system"].widget.choices = [("", "Any system"), *systems]
 
     def filter_history(self, queryset: QuerySet[Run], name: str, value: bool) -> QuerySet[Run]:
         """Whether its event was received long after it occurred: imported history, which no latency measures."""
@@ -89,6 +107,11 @@ class RunPageFilter(RunFilter):
 
     def filter_untouched(self, queryset: QuerySet[Run], name: str, value: bool) -> QuerySet[Run]:
         return queryset.filter(human_actions=0) if value else queryset.filter(human_actions__gt=0)
+
+    @property
+    def more_active(self) -> bool:
+        """Whether a filter behind "More" is set, so that it must be in sight."""
+        return any((self.data or {}).get(name) for name in self.behind_more)
 
     @property
     def active(self) -> int:

@@ -3,10 +3,16 @@
 from django.urls import path
 
 from syncflows.engine import views, views_flows, views_systems
+from syncflows.engine.control import views as control
 
 urlpatterns = [
     path("runs/", views.runs, name="runs"),
     path("runs/export.csv", views.runs_csv, name="runs-csv"),
+    path("runs/bulk/", control.choose, name="runs-choose"),
+    path("runs/bulk/<slug:public_id>/", control.job, name="runs-bulk"),
+    path("runs/bulk/<slug:public_id>/again/", control.again, name="runs-bulk-again"),
+    path("runs/bulk/<slug:public_id>/cancel/", control.cancel, name="runs-bulk-cancel"),
+    path("runs/<slug:public_id>/<slug:name>/", control.act, name="run-act"),
     path("trace/", views.trace, name="trace"),
     path("trace/event/<str:public_id>/", views.trace_event, name="trace-event"),
     path("trace/<str:public_id>/", views.trace_record, name="trace-record"),

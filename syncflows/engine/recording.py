@@ -158,7 +158,8 @@ def _again(job: Job, outcome: outcomes.Again, result: Result) -> None:
         FactKind.ANSWERED, f"{job.step.name}: {outcome.message}", code=outcome.code, attempt=job.attempt.number
     )
     counts = not outcome.outage and not outcome.ours
-    job.carry.rest = Rest(RunStatus.RETRYING, outcome.message, due_at=outcome.due_at, counts=counts)
+    reason = f"{outcome.message.rstrip('.')} ({outcome.why})" if outcome.why else outcome.message
+    job.carry.rest = Rest(RunStatus.RETRYING, reason, due_at=outcome.due_at, counts=counts)
 
 
 def _given_up(job: Job, outcome: outcomes.GiveUp, result: Result) -> None:

@@ -69,6 +69,7 @@ def release_waiting(waits: set[str]) -> int:
         hold_reason="",
         waits_for="",
         tries=0,
+        first_failed_at=None,
     )
     hooks.runs_ended(ids, why="released", by=actors.system("engine"))
     jobs.ring("engine.work")

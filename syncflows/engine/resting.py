@@ -24,6 +24,7 @@ RESTED = [
     "status_reason",
     "outcome",
     "tries",
+    "first_failed_at",
     "lease_owner",
     "lease_until",
     "ended_at",
@@ -64,6 +65,8 @@ def _set(carry: Carry) -> None:
     assert rest is not None
     waits_on = bool(rest.waits_for) and rest.status == RunStatus.RETRYING and run.waits_for == rest.waits_for
     run.tries = max(0, run.tries - (not rest.counts))
+    if rest.status == RunStatus.RETRYING and rest.counts:
+        run.first_failed_at = run.first_failed_at or now
     run.status_reason, run.waits_for, run.hold_reason = rest.reason[:2000], rest.waits_for, rest.hold_reason or ""
     run.due_at = rest.due_at or now
     run.lease_owner, run.lease_until, run.updated_at = "", None, now

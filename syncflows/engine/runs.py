@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from meshline.kernel import jobs, jsontext, transitions
@@ -14,7 +15,7 @@ from meshline.kernel.errors import Conflict, Invalid, Missing
 from syncflows import hooks
 from syncflows.engine import lineage, ordering
 from syncflows.engine.differences import payload_diff
-from syncflows.engine.enums import IN_FLIGHT, PARKED, FactKind, RunStatus, StepStatus
+from syncflows.engine.enums import IN_FLIGHT, PARKED, SETTLED, FactKind, RunStatus, StepStatus
 from syncflows.engine.machines import RUN
 from syncflows.engine.models import Run, Step
 from syncflows.engine.soft import ledger
@@ -32,7 +33,7 @@ def release(run_id: int, *, by: Actor, reason: str, clearance: dict[str, Any] | 
     Raises Missing, Conflict. Locks: the run.
     """
     with transaction.atomic():
-        run = _locked(run_id)
+        run = locked(run_id)
         cleared = [*run.clearances, jsontext.storable(clearance)] if clearance else run.clearances
         run = _move(run, expected=(*PARKED, RunStatus.RETRYING), by=by, reason=reason, clearances=cleared)
         kind = FactKind.DECISION if clearance else FactKind.RELEASED
@@ -61,7 +62,7 @@ def replay(
     if not reason.strip():
         raise Invalid("A replay needs a reason: it becomes part of the record's lineage.", code="reason_missing")
     with transaction.atomic():
-        run = _locked(run_id)
+        run = locked(run_id)
         _refuse_going_back(run)
         before = run.current_payload
         facts = []
@@ -81,7 +82,7 @@ def replay(
 def cancel(run_id: int, *, by: Actor, reason: str) -> Run:
     """Close a run without its outcome: refused, written off, handled elsewhere. Raises Missing, Conflict. Locks: the run."""
     with transaction.atomic():
-        run = _locked(run_id)
+        run = locked(run_id)
         ledger.revoke_of_run(run, by=by, reason=reason)
         run = transitions.move(
             Run, run.pk, machine=RUN, expected=(*PARKED, RunStatus.RETRYING, RunStatus.PENDING), to=RunStatus.CANCELLED, by=by, reason=reason,
@@ -91,7 +92,19 @@ def cancel(run_id: int, *, by: Actor, reason: str) -> Run:
     return run
 
 
-def _locked(run_id: int) -> Run:
+def leave_out(step: Step) -> None:
+    """A person's word that the run goes on without this step. The caller holds the run and has checked that nothing was sent."""
+    Step.objects.filter(pk=step.pk).update(status=StepStatus.SKIPPED)
+
+
+def fresh_budget() -> dict[str, Any]:
+    """Column values of a run that is due now and may fail as often and as long as its policy allows, from now on."""
+    now = timezone.now()
+    return {"due_at": now, "tries": 0, "first_failed_at": None, "budget_from": now}
+
+
+def locked(run_id: int) -> Run:
+    """The run with its event, locked. Raises Missing."""
     run = Run.objects.select_for_update(of=("self",)).select_related("event").filter(pk=run_id).first()
     if run is None:
         raise Missing(f"There is no run {run_id}.")
@@ -104,7 +117,7 @@ def _move(run: Run, *, expected: tuple[str, ...], by: Actor, reason: str, **valu
             f"{run.public_id} is running just now. Wait until it rests, then try again.", code="run_is_running"
         )
     moved: Run = transitions.move(
-        Run, run.pk, machine=RUN, expected=expected, to=RunStatus.PENDING, by=by, reason=reason, due_at=timezone.now(), tries=0, hold_reason="",
+        Run, run.pk, machine=RUN, expected=expected, to=RunStatus.PENDING, by=by, reason=reason, **fresh_budget(), hold_reason="",
         waits_for="", status_reason=reason[:500], human_actions=run.human_actions + (by.kind != "system"), **values,
     )  # fmt: skip
     return moved
@@ -144,7 +157,7 @@ def check_step(run: Run, from_step: str, steps: Sequence[Step]) -> int | None:
     for step in steps:
         if step.name == from_step:
             return step.index
-        if from_step and step.status != StepStatus.DONE:
+        if from_step and step.status not in SETTLED:
             raise Invalid(
                 f"Step {step.name} comes before {from_step} and is not done. Replay from {step.name} or from the start.",
                 code="step_before_not_done",
@@ -153,9 +166,11 @@ def check_step(run: Run, from_step: str, steps: Sequence[Step]) -> int | None:
 
 
 def _restart_from(run: Run, from_step: str | None) -> int | None:
-    """Unfinished steps are planned anew."""
+    """Unfinished steps are planned anew, and so are skipped ones, but for those before the step to start from."""
     index = check_step(run, from_step or "", list(run.steps.all()))
-    Step.objects.filter(run=run).exclude(status__in=(StepStatus.DONE, *IN_FLIGHT)).update(status=StepStatus.PLANNED)
+    before = Q(status=StepStatus.SKIPPED, index__lt=index or 0)
+    left = Step.objects.filter(run=run).exclude(status__in=(StepStatus.DONE, *IN_FLIGHT)).exclude(before)
+    left.update(status=StepStatus.PLANNED)
     return index
 
 

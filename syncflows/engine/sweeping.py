@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import transaction
 
 from meshline.kernel import jobs
-from syncflows.engine import claims, records
+from syncflows.engine import claims, records, releasing
 from syncflows.engine.batch import due_count
 from syncflows.engine.crosswalk import Lookups, resolves
 from syncflows.engine.enums import RunStatus
@@ -22,7 +22,8 @@ _looked_at = [""]  # where this process's next round begins
 def sweep() -> dict[str, int]:
     """One round; {given_back, released, due}. Idempotent; safe from several processes at once."""
     given_back = claims.give_back_expired()
-    released = release_resolved() + gating.take_up()
+    released = release_resolved() + gating.take_up() + releasing.release_overlooked()
+    released += releasing.release_live(catalog.current)
     circuit.sweep()
     if gating.due():
         jobs.ring("engine.ask_gates", at_most_every_s=2)

@@ -11,6 +11,7 @@ from django.db.models import Count, Q
 from django.utils import timezone
 
 from syncflows.connectors.protocol import Connector
+from syncflows.engine import retry
 from syncflows.engine.connections import connection
 from syncflows.engine.enums import AttemptStatus
 from syncflows.engine.flow_words import GUARDS
@@ -80,7 +81,6 @@ def settings(definition: Versioned) -> list[tuple[str, Any]]:
     """Address and limits, for `partials/key_values.html`."""
     spec = definition.spec
     rate = f"{spec.rate_limit.per_second:g} calls a second" if spec.rate_limit else "none"
-    retry = spec.retry
     return [
         ("Address", base_url(spec.base_url)),
         ("Credential", auth_words(spec.auth)),
@@ -91,10 +91,7 @@ def settings(definition: Versioned) -> list[tuple[str, Any]]:
             "Time-outs",
             f"connect {spec.timeouts.connect_s:g} s, read {spec.timeouts.read_s:g} s, settle {spec.timeouts.settle_s:g} s",
         ),
-        (
-            "Retries",
-            f"{retry.base_s:g} s × {retry.factor:g} each time, at most {retry.cap_s:g} s, {retry.max_attempts} attempts",
-        ),
+        ("Retries", retry.words(spec.retry)),
         ("Webhooks", f"{spec.webhook.scheme.replace('_', ' ')}, signature checked" if spec.webhook else "none"),
     ]
 

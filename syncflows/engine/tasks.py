@@ -11,6 +11,8 @@ from celery.signals import worker_ready
 
 from meshline.kernel import jobs
 from syncflows.engine import batch, partitions, sweeping
+from syncflows.engine.control import bulk_jobs
+from syncflows.engine.control.models import RunBulk
 from syncflows.engine.models import StagedBulk
 from syncflows.engine.soft import bulk, gating
 
@@ -48,6 +50,7 @@ def carry_staged_bulk(*, bulk_id: int) -> None:
 @shared_task(name="engine.sweep")
 def sweep() -> None:
     sweeping.sweep()
+    bulk_jobs.nudge_all()
 
 
 @shared_task(name="engine.keep_partitions")
@@ -62,3 +65,11 @@ def _on_ready(**_: Any) -> None:
         partitions.keep()
     except Exception as error:  # noqa: BLE001 - rows go on into the month before; beat's next hour tries again
         log.warning("this month's partitions could not be made at start: %s", error)
+
+
+@shared_task(name="engine.carry_run_bulk")
+def carry_run_bulk(*, job_id: int) -> None:
+    """Do what is left of a bulk act on runs, for a turn."""
+    found = RunBulk.objects.select_related("by").filter(pk=job_id).first()
+    if found is not None:
+        bulk_jobs.carry(found)

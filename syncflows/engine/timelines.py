@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from syncflows.engine.enums import TERMINAL, FactKind, RunStatus, StepStatus
+from syncflows.engine.enums import SETTLED, TERMINAL, FactKind, RunStatus
 from syncflows.engine.models import LineageFact, Run, Step
 
-WAITING = frozenset({FactKind.HELD, FactKind.RETRY, FactKind.TICKET, FactKind.UNROUTED})
+WAITING = frozenset({FactKind.HELD, FactKind.RETRY, FactKind.TICKET, FactKind.UNROUTED, FactKind.PAUSED})
 FAILED = frozenset({FactKind.FAILED, FactKind.ERRORED, FactKind.QUARANTINED})
 QUIET = frozenset({FactKind.IGNORED, FactKind.SUPERSEDED, FactKind.CANCELLED})
 GOOD_VERDICTS = frozenset({"allow", "", None})
@@ -43,7 +43,7 @@ def _line(fact: LineageFact) -> Line:
 
 def _coming(run: Run, steps: Sequence[Step]) -> list[Line]:
     lines = [_now(run)] if run.status in (RunStatus.RUNNING, RunStatus.RETRYING) else []
-    waiting = [step for step in steps if step.status != StepStatus.DONE]
+    waiting = [step for step in steps if step.status not in SETTLED]
     for number, step in enumerate(waiting):
         detail = (
             f"{step.operation} in {step.system} · reference {step.reference} · idempotency key {step.idempotency_key}"
@@ -55,9 +55,11 @@ def _coming(run: Run, steps: Sequence[Step]) -> list[Line]:
 
 def _now(run: Run) -> Line:
     state = "running" if run.status == RunStatus.RUNNING else "waiting"
+    at: Line = {"at": run.due_at} if run.status == RunStatus.RETRYING else {"at_label": "now"}
+    tries = f" · {run.tries} {'try' if run.tries == 1 else 'tries'} so far" if run.tries else ""
     return {
-        "at_label": "now",
+        **at,
         "title": run.status_reason or run.get_status_display(),
-        "detail": str(run.get_status_display()),
+        "detail": f"{run.get_status_display()}{tries}",
         "state": state,
     }

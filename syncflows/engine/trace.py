@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from syncflows.engine.enums import StepStatus
+from syncflows.engine.enums import SETTLED
 from syncflows.engine.models import Event, EventKey, LineageFact, Run, Step, TraceKey
 from syncflows.engine.selectors import named
 
@@ -44,7 +44,7 @@ class Story:
 
     @property
     def next_steps(self) -> list[Step]:
-        return [step for step in self.steps if step.status != StepStatus.DONE]
+        return [step for step in self.steps if step.status not in SETTLED]
 
 
 def find(key: str, *, limit: int = MATCHES_SHOWN) -> Trace:
@@ -122,6 +122,7 @@ def _run(run: Run, steps: list[Step]) -> dict[str, Any]:
     return {
         "id": run.public_id, "flow": run.flow, "status": run.status, "reason": run.status_reason, "outcome": run.outcome, "customer": run.customer,
         "amount": None if run.amount is None else format(run.amount.normalize() + 0, "f"), "currency": run.currency,
+        "tries": run.tries, "next_attempt_at": run.next_attempt_at.isoformat() if run.next_attempt_at else None,
         "steps": [{"name": step.name, "system": step.system, "status": step.status, "reference": step.reference, "external_id": step.external_id,
                    "attempts": [{"number": item.number, "status": item.status, "error": item.error} for item in step.attempts.all()]} for step in steps],
     }  # fmt: skip

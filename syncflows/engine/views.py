@@ -15,10 +15,12 @@ from django.views.decorators.http import require_GET
 from meshline.kernel import csvtext, keyset
 from meshline.kernel.errors import Missing
 from meshline.kernel.htmx import page
-from syncflows.engine import searching, selectors, timelines
+from syncflows.engine import budgets, searching, selectors, timelines
+from syncflows.engine.control import words
 from syncflows.engine.differences import payload_diff
 from syncflows.engine.models import Event, LineageFact, Run
 from syncflows.engine.page_filters import RunPageFilter
+from syncflows.governance import catalog
 
 TOTAL_COUNTED_MAX = 10_000
 RELATED_SHOWN = 20
@@ -38,7 +40,14 @@ def runs(request: HttpRequest) -> HttpResponse:
     found = keyset.page(rows, cursor=request.GET.get("cursor", ""))
     counted = rows.order_by()[: TOTAL_COUNTED_MAX + 1].count()
     total = f"{TOTAL_COUNTED_MAX:,}+" if counted > TOTAL_COUNTED_MAX else f"{counted:,}"
-    context = {"page": found, "runs": found.rows, "filterset": filterset, "total": total}
+    context = {
+        "page": found,
+        "runs": found.rows,
+        "filterset": filterset,
+        "total": total,
+        "matching": counted,
+        "acts": words.bar(request.user),
+    }
     return page(request, "engine/run_list.html", context, partial="run-rows")
 
 
@@ -82,6 +91,7 @@ def trace_record(request: HttpRequest, public_id: str) -> HttpResponse:
     context = {
         "run": run, "event": run.event, "steps": steps, "lines": timelines.lines(facts, run=run, steps=steps), "related": _related(run),
         "tickets": list(run.tickets.select_related("queue", "owner").order_by("-pk")), "corrected": _corrected(run),
+        "outlook": budgets.outlook(run, budgets.next_of(steps), catalog.current()), "acts": words.buttons(run, request.user),
     }  # fmt: skip
     return page(request, "engine/trace_record.html", context)
 

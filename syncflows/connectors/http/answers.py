@@ -68,7 +68,7 @@ SAYS: dict[type[ConnectorError], str] = {
     Duplicate: "was refused: that document exists already",
     OutcomeUnknown: "may have taken effect; look it up first",
 }
-RETRY_AFTER_MAX_S = 86_400.0
+RETRY_AFTER_MAX_S = 366 * 86400.0  # nobody means more; a larger number is a mistake of the far side
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ def scope_of(reply: Reply) -> dict[str, Any]:
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Seconds from Retry-After (RFC 9110 10.2.3: seconds or a date), at most a day; None where absent or unreadable."""
+    """Seconds from Retry-After (RFC 9110 10.2.3: seconds or a date), at most a year; None where absent or unreadable."""
     raw = headers.get("retry-after", "").strip()
     if raw.replace(".", "", 1).isdigit():
         return min(float(raw), RETRY_AFTER_MAX_S)

@@ -24,6 +24,7 @@ from syncflows.connectors.errors import (
 )
 
 EXCERPT_CHARACTERS = 300
+WAIT_MAX_S = 366 * 86400.0  # nobody means more
 # Tryton's own texts, in English: they carry no code. Another language turns these into plain Rejected.
 ACCOUNTING = re.compile(
     r"fiscal ?year|\bperiods?\b|\bposted\b|\bclosed\b|reconciled|cannot (modify|delete|cancel)[^.]*(invoice|move)",
@@ -175,4 +176,4 @@ def _unanswered(message: str, *, writes: bool, context: dict[str, Any]) -> Conne
 
 def _wait_s(response: httpx.Response) -> float | None:
     given = response.headers.get("Retry-After", "")
-    return float(given) if given.isdigit() else None
+    return min(float(given), WAIT_MAX_S) if given.isdigit() else None

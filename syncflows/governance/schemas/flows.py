@@ -9,6 +9,7 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from syncflows.enums import ExceptionClass, Verdict
 from syncflows.governance.schemas.base import Amount, Cel, Duration, Identifier, Name, Strict, Template, read_by
+from syncflows.governance.schemas.retries import RetryChange
 
 
 class Read(Strict):
@@ -156,6 +157,13 @@ class Step(Strict):
     commit: Literal["direct", "soft"] | None = Field(
         default=None, description="soft: staged in the soft ledger instead of written; default: as the flow says"
     )
+    retry: RetryChange | None = Field(
+        default=None, description="where it differs from the operation's and the System's"
+    )
+    skippable: bool = Field(
+        default=False,
+        description="whether a person may go on without it where it failed; the flow's owner answers for that",
+    )
 
 
 class CompareField(Strict):
@@ -217,6 +225,10 @@ class Flow(Strict):
 
     live: bool = True
     priority: int = Field(default=100, ge=0, le=1000, description="lower goes first")
+    deliver_within: Duration | None = Field(
+        default=None,
+        description="from arrival to outcome; retries end, and a ticket opens, before a run would be late",
+    )
     trigger: Trigger
     mapping: Name
     policies: list[Name] = []

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from syncflows.governance.schemas.base import Cel, Strict
+from syncflows.governance.schemas.retries import Retry, RetryChange
 
 
 class Secret(Strict):
@@ -35,15 +36,6 @@ class Timeouts(Strict):
     connect_s: float = Field(default=3, gt=0, le=120)
     read_s: float = Field(default=10, gt=0, le=600)
     settle_s: float = Field(default=15, ge=0, le=3600)
-
-
-class Retry(Strict):
-    """Full jitter: uniform between 0 and min(cap, base * factor ** (attempt - 1)) seconds; Retry-After is honoured on top."""
-
-    base_s: float = Field(default=2, gt=0)
-    factor: float = Field(default=2, ge=1)
-    cap_s: float = Field(default=300, gt=0)
-    max_attempts: int = Field(default=10, ge=1, le=100)
 
 
 class Find(Strict):
@@ -161,6 +153,7 @@ class Operation(Strict):
     paging: Paging = Paging()
     errors: list[ErrorRule] = []
     rate_limit: RateLimit | None = Field(default=None, description="for this operation alone, within the system's own")
+    retry: RetryChange | None = Field(default=None, description="where it differs from the System's")
 
 
 class Webhook(Strict):

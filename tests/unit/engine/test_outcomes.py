@@ -9,15 +9,16 @@ from meshline.kernel.errors import MeshlineError
 from syncflows.connectors import errors as far
 from syncflows.connectors.protocol import Answer
 from syncflows.engine import outcomes
+from syncflows.engine.retry import Budget
 from syncflows.enums import ExceptionClass
-from syncflows.governance.schemas.systems import Retry
+from syncflows.governance.schemas.retries import Retry
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
 def of(error: MeshlineError, *, tries: int = 1, part_done: bool = False) -> Any:
     return outcomes.of_error(
-        error, policy=Retry(max_attempts=5), tries=tries, now=NOW, part_done=part_done, system="erp"
+        error, budget=Budget(Retry(max_attempts=5), tries=tries), now=NOW, part_done=part_done, system="erp"
     )
 
 
