@@ -20,6 +20,7 @@ HEALTH = actors.system("system health")
 RESOLUTION_OF_STATUS = {
     RunStatus.SUPERSEDED.value: Resolution.SUPERSEDED,
     RunStatus.CANCELLED.value: Resolution.WRITTEN_OFF,
+    RunStatus.COMPENSATED.value: Resolution.COMPENSATED,
     RunStatus.COMPLETED.value: Resolution.RECOVERED,
     RunStatus.IGNORED.value: Resolution.RECOVERED,
 }

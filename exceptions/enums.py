@@ -22,6 +22,7 @@ class Resolution(TextChoices):
     RECOVERED = "recovered", "Went on by itself"
     SUPERSEDED = "superseded", "Superseded by newer data"
     RECHECKED = "rechecked", "Proven by a re-check"
+    COMPENSATED = "compensated", "Taken back"
 
 
 class ApprovalStatus(TextChoices):

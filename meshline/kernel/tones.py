@@ -27,7 +27,7 @@ _TONES: dict[str, Tone] = {
     "failed": Tone.RED, "errored": Tone.RED, "rejected": Tone.RED, "refused": Tone.RED, "breached": Tone.RED,
     "unknown": Tone.ORANGE, "quarantined": Tone.ORANGE, "ticketed": Tone.ORANGE, "differs": Tone.ORANGE,
     "missing_in_target": Tone.RED, "missing_in_source": Tone.ORANGE,
-    "ignored": Tone.NEUTRAL, "superseded": Tone.NEUTRAL, "cancelled": Tone.NEUTRAL, "skipped": Tone.NEUTRAL,
+    "ignored": Tone.NEUTRAL, "superseded": Tone.NEUTRAL, "cancelled": Tone.NEUTRAL, "compensated": Tone.NEUTRAL, "compensating": Tone.YELLOW, "skipped": Tone.NEUTRAL,
     # systems
     "up": Tone.GREEN, "degraded": Tone.YELLOW, "down": Tone.RED, "paused": Tone.PURPLE,
     "not_sent": Tone.NEUTRAL, "planned": Tone.NEUTRAL, "accepted": Tone.GREEN, "unrouted": Tone.NEUTRAL, "released": Tone.BLUE, "retired": Tone.NEUTRAL,

@@ -28,12 +28,21 @@ class Guard(StrEnum):
 class Operation:
     """One thing a system can be asked to do.
 
-    name: as flows name it. writes: whether it changes the far side. guard: see Guard. reads_back: the answer carries the document's id.
+    name: as flows name it. writes: whether it changes the far side. guard: see Guard. finds: whether `find` can look its documents up.
+    undoes: the operation whose document it takes back; `find` then gives what was taken back, or, where it `removes` the document, what is still there.
+    on_document: it acts on the document that `external_id` names, and answers with that id.
+    settle_s: how long a look-up may lag behind a write, in place of the system's. looks: how many look-ups in a row must find nothing.
     """
 
     name: str
     writes: bool
     guard: Guard = Guard.NONE
+    finds: bool = True
+    undoes: str = ""
+    removes: bool = False
+    on_document: bool = False
+    settle_s: float | None = None
+    looks: int = 1
 
 
 @dataclass(frozen=True)

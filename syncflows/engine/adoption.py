@@ -5,20 +5,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from django.utils import timezone
 
 from meshline.kernel import bulk_rows
-from syncflows.engine import failures, plans
+from syncflows.engine import failures, outcomes, plans, undos
 from syncflows.engine.carry import Carry, Rest
-from syncflows.engine.enums import IN_FLIGHT, FactKind, RunStatus, StepStatus
+from syncflows.engine.enums import IN_FLIGHT, TERMINAL, FactKind, RunStatus, StepStatus
 from syncflows.engine.models import Run, Step, WriteAttempt
 from syncflows.enums import ExceptionClass
 from syncflows.governance.schemas.flows import Step as StepSpec
 
 OTHER_IS_BUSY_S = 3
+BEING_TAKEN_BACK_S = 30
+IGNORE = "ignore"
 CONTENT = (
     "name", "system", "operation", "status", "reference", "idempotency_key", "owns_write", "document", "document_fingerprint", "external_id", "answer",
     "done_at", "sent_before",
@@ -30,11 +32,8 @@ def settle(carries: Sequence[Carry]) -> None:
     own: dict[tuple[int, int], Step] = {
         (step.run_id, step.index): step for step in Step.objects.filter(run__in=[carry.run.pk for carry in carries])
     }
-    keys = {step.idempotency_key for carry in carries for step in carry.steps}
-    owners = {
-        step.idempotency_key: step
-        for step in Step.objects.select_related("run").filter(idempotency_key__in=keys, owns_write=True)
-    }
+    owners = _owners(step.idempotency_key for carry in carries for step in carry.steps)
+    _write_anew(carries, owners)
     fresh: list[Step] = []
     for carry in carries:
         carry.steps = [
@@ -45,10 +44,49 @@ def settle(carries: Sequence[Carry]) -> None:
     tried = {step.pk: carry for carry in carries for step in carry.steps if id(step) not in new}
     for attempt in WriteAttempt.objects.filter(step__in=tried).order_by("number") if tried else ():
         tried[attempt.step_id].attempts[attempt.step_id] = attempt
+    for carry in carries:
+        _let_go(carry)
+
+
+def _owners(keys: Iterable[str]) -> dict[str, Step]:
+    rows = Step.objects.select_related("run").filter(idempotency_key__in=set(keys), owns_write=True)
+    return {step.idempotency_key: step for step in rows}
+
+
+def _write_anew(carries: Sequence[Carry], owners: dict[str, Step]) -> None:
+    """What was taken back keeps its key for ever; what is written after it has a key of its own, made of that one."""
+    behind = [(carry, step) for carry in carries for step in carry.steps if _taken_back(step, owners)]
+    while behind:
+        for carry, step in behind:
+            owner = owners[step.idempotency_key]
+            carry.gone.setdefault(step.index, set()).add(owner.external_id)
+            step.idempotency_key = plans.idempotency_key(
+                system=step.system, operation=step.operation, reference=step.reference, content=f"after {owner.idempotency_key}"
+            )  # fmt: skip
+        owners |= _owners(step.idempotency_key for _, step in behind)
+        behind = [(carry, step) for carry, step in behind if _taken_back(step, owners)]
+
+
+def _taken_back(step: Step, owners: dict[str, Step]) -> bool:
+    owner = owners.get(step.idempotency_key)
+    return owner is not None and owner.status == StepStatus.COMPENSATED
+
+
+def _let_go(carry: Carry) -> None:
+    """Steps that failed before and are not required: the run goes on without them, and its ticket says what they said."""
+    for step in carry.steps:
+        if step.status == StepStatus.REJECTED and step.index not in carry.let_go:
+            last = carry.attempts.get(step.pk)
+            said, code = (last.error, last.error_code) if last else ("", "")
+            carry.let_go[step.index] = outcomes.GiveUp(
+                ExceptionClass.DATA_QUALITY, code or "rejected", said or "refused", "Mend the cause and replay: only what is missing is done."
+            )  # fmt: skip
 
 
 def spec_of(carry: Carry, step: Step) -> StepSpec:
-    """The definition of a step of the carry's flow."""
+    """The definition of a step of the carry's flow, or of what takes one back."""
+    if step.undoes is not None:
+        return undos.as_spec(step)
     found: StepSpec = carry.flow.spec.steps[step.index]
     return found
 
@@ -77,7 +115,7 @@ def key_to_send(carry: Carry, step: Step) -> str:
 
 def is_update(step: Step) -> bool:
     """Whether the document exists and this step, not done yet, changes it."""
-    return bool(step.external_id) and step.status != StepStatus.DONE
+    return bool(step.external_id) and step.status != StepStatus.DONE and step.undoes is None
 
 
 def left_alone(carry: Carry, own: Step) -> bool:
@@ -121,6 +159,8 @@ def _of_another_plan(carry: Carry, planned: Step, own: Step) -> bool:
 
 def _own(carry: Carry, planned: Step, own: Step) -> Step:
     """A step that this run has had before."""
+    if own.status == StepStatus.REJECTED and not spec_of(carry, own).required:
+        return own  # it failed and is not required: only a replay tries it again
     if own.status in IN_FLIGHT:
         if is_update(own):
             _as_update(carry, planned, own)
@@ -150,7 +190,9 @@ def become(own: Step, planned: Step) -> Step:
 
 def _beside(carry: Carry, planned: Step, owner: Step) -> None:
     """Another run owns this write. Decide by how far it came."""
-    if owner.status != StepStatus.DONE and owner.run_id != carry.run.pk and not _at_rest(owner):
+    if owner.run.compensation is not None and owner.run.status not in TERMINAL:
+        _wait_for_the_end(carry, planned, owner.run)
+    elif owner.status != StepStatus.DONE and owner.run_id != carry.run.pk and not _at_rest(owner):
         planned.owns_write = False
         reason = f"{owner.run.public_id} is writing {planned.reference} just now"
         carry.rest = carry.rest or Rest(
@@ -160,6 +202,14 @@ def _beside(carry: Carry, planned: Step, owner: Step) -> None:
         _beside_done(carry, planned, owner)
     else:
         _take_over(carry, planned, owner)
+
+
+def _wait_for_the_end(carry: Carry, planned: Step, other: Run) -> None:
+    """Whoever builds on a write that is being taken back would build on nothing."""
+    planned.owns_write = False
+    reason = f"What {other.public_id} wrote of this record is being taken back; this event waits until that has ended"
+    due_at = timezone.now() + timedelta(seconds=BEING_TAKEN_BACK_S)
+    carry.rest = carry.rest or Rest(RunStatus.RETRYING, reason, due_at=due_at, counts=False)
 
 
 def _at_rest(owner: Step) -> bool:
@@ -177,8 +227,11 @@ def _beside_done(carry: Carry, planned: Step, owner: Step) -> None:
     same = not is_update(owner) and (
         plans.is_late(planned) or planned.document_fingerprint == owner.document_fingerprint
     )
+    spec = spec_of(carry, planned)
     if same and owner.run.canonical_key == carry.run.canonical_key:
         _adopt(carry, planned, owner)
+    elif spec.look_first and spec.on_change == IGNORE and owner.status == StepStatus.DONE:
+        _adopt(carry, planned, owner)  # it may be there from before, whoever wrote it, and whatever it says
     elif owner.run.canonical_key != carry.run.canonical_key:
         refuse_changed(carry, owner, wanted=planned, other=f"for {owner.run.canonical_key}, by {owner.run.public_id}")
     else:
@@ -188,7 +241,7 @@ def _beside_done(carry: Carry, planned: Step, owner: Step) -> None:
 def _changed(carry: Carry, planned: Step, owner: Step, *, other: str) -> None:
     """Same record, same reference, other content: as the flow says."""
     spec = spec_of(carry, planned)
-    if spec.on_change == "ignore":
+    if spec.on_change == IGNORE:
         _adopt(carry, planned, owner)
     elif spec.on_change == "update" and spec.update:
         _as_update(carry, planned, owner)

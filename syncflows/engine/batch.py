@@ -17,6 +17,7 @@ from meshline.kernel.errors import MeshlineError
 from syncflows.engine import (
     adoption,
     claims,
+    compensation,
     execute,
     failures,
     lineage,
@@ -75,9 +76,13 @@ def _decide(carries: Sequence[Carry], catalog: Catalog) -> None:
     lookups = Lookups(catalog)
     for carry in carries:
         waited, plan = carry.run.waits_for, carry.run.plan_fingerprint
+        last = lanes.newest.get((carry.run.flow, carry.run.lane))
         stopping.check(carry, lanes, catalog)
+        if carry.backward:
+            compensation.prepare(carry, newest=last)
+            continue
         if not carry.rest:
-            stages.prepare(carry, newest=lanes.newest.get((carry.run.flow, carry.run.lane)), lookups=lookups)
+            stages.prepare(carry, newest=last, lookups=lookups)
         if waited.startswith(waits_for("")) and carry.run.plan_fingerprint == plan and not carry.rest:
             carry.facts.clear()  # judged as before it waited for a system: told already
             carry.keys.clear()
@@ -88,7 +93,8 @@ def _store(lease: Lease, carries: Sequence[Carry]) -> None:
     with transaction.atomic():
         held = _held(lease, carries)
         _supersede_older(held)
-        adoption.settle([carry for carry in held if not carry.rest])
+        adoption.settle([carry for carry in held if not carry.rest and not carry.backward])
+        compensation.settle([carry for carry in held if not carry.rest and carry.backward])
         _complete_without_steps(held)
         resting.apply(held)
 
@@ -164,7 +170,9 @@ def _supersede_older(carries: Sequence[Carry]) -> None:
         ignored = carry.rest is not None and carry.rest.status == RunStatus.IGNORED
         found = parked.get((carry.run.flow, carry.run.lane), [])
         older = [
-            run for run, wrote in found if ordering.place(run) < ordering.place(carry.run) and not (ignored and wrote)
+            run
+            for run, wrote in found
+            if ordering.place(run) < ordering.place(carry.run) and run.compensation is None and not (ignored and wrote)
         ]
         if older:
             _supersede(older, by=carry)
@@ -183,7 +191,7 @@ def _supersede(older: list[Run], *, by: Carry) -> None:
 
 
 def _complete_without_steps(carries: Sequence[Carry]) -> None:
-    done = [carry for carry in carries if not carry.rest and not carry.steps]
+    done = [carry for carry in carries if not carry.rest and not carry.steps and not carry.backward]
     for carry in done:
         carry.rest = Rest(RunStatus.COMPLETED, "Completed: the record is known; no outside step")
     records.apply(done)

@@ -43,7 +43,7 @@ def of(job: Job) -> retry.Budget:
         policy_for(job.system, job.carry.flow, job.step),
         tries=run.tries,
         since=run.first_failed_at,
-        late_at=late_at(run, job.carry.flow),
+        late_at=None if job.carry.backward else late_at(run, job.carry.flow),
         call_s=spec.timeouts.connect_s + spec.timeouts.read_s,
     )
 

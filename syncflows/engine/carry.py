@@ -18,7 +18,20 @@ from syncflows.enums import HoldReason
 from syncflows.governance.catalog import Versioned
 from syncflows.hooks import Failure
 
-CHANGED_BY_WRITING = ("steps", "attempts", "rest", "wanted", "facts", "keys", "staged")
+CHANGED_BY_WRITING = (
+    "steps",
+    "attempts",
+    "rest",
+    "wanted",
+    "facts",
+    "keys",
+    "staged",
+    "originals",
+    "originals_known",
+    "left",
+    "let_go",
+    "turned",
+)
 
 
 @dataclass(frozen=True)
@@ -37,7 +50,9 @@ class Rest:
 @dataclass(eq=False)
 class Carry:
     """A run with its definitions. `names` are the variables expressions read; `facts` and `keys` are written with the next transaction;
-    `attempts` the last try of each step, by the step's row number; `broken` why its definitions could not be loaded; `wanted` what a step should become once an earlier, unanswered write of it is known not to exist; `staged` the steps that go into the soft ledger instead of out."""
+    `attempts` the last try of each step, by the step's row number; `broken` why its definitions could not be loaded; `wanted` what a step should become once an earlier, unanswered write of it is known not to exist; `staged` the steps that go into the soft ledger instead of out;
+    `gone` ids that earlier rounds of a step took back; `let_go` the outcomes of steps that failed and are not required.
+    Of a run that goes backwards: `originals` the steps its undos take back, by place, `left` what stays, in words; `turned` whether it turned round just now."""
 
     run: Run
     flow: Versioned
@@ -57,8 +72,19 @@ class Carry:
     business_date: str = ""
     requester: str = ""
     identifiers: list[tuple[str, str]] = field(default_factory=list)
+    gone: dict[int, set[str]] = field(default_factory=dict)
+    let_go: dict[int, Any] = field(default_factory=dict)
+    turned: bool = False
+    originals: dict[int, Step] = field(default_factory=dict)
+    originals_known: bool = False
+    left: list[str] = field(default_factory=list)
     facts: list[Fact] = field(default_factory=list)
     keys: list[Name] = field(default_factory=list)
+
+    @property
+    def backward(self) -> bool:
+        """Whether what the run wrote is being taken back."""
+        return self.run.compensation is not None
 
     def say(self, kind: FactKind, summary: str, **detail: Any) -> None:
         """Add a fact to be written."""
@@ -70,7 +96,7 @@ class Carry:
 
     def remember(self) -> Callable[[], None]:
         """What brings the carry and its rows back to this moment, after a transaction that was rolled back."""
-        rows = [self.run, *self.steps, *self.wanted.values(), *self.attempts.values()]
+        rows = [self.run, *self.steps, *self.wanted.values(), *self.attempts.values(), *self.originals.values()]
         kept = [(row, dict(row.__dict__)) for row in rows]
         own = {name: copy.copy(getattr(self, name)) for name in CHANGED_BY_WRITING}
 

@@ -31,6 +31,7 @@ class RunStatus(TextChoices):
     IGNORED = "ignored", "Ignored"
     SUPERSEDED = "superseded", "Superseded"
     CANCELLED = "cancelled", "Closed without outcome"
+    COMPENSATED = "compensated", "Taken back"
 
 
 class StepStatus(TextChoices):
@@ -41,6 +42,7 @@ class StepStatus(TextChoices):
     DONE = "done", "Done"
     REJECTED = "rejected", "Rejected"
     SKIPPED = "skipped", "Skipped by a person"
+    COMPENSATED = "compensated", "Taken back"
 
 
 class AttemptStatus(TextChoices):
@@ -109,6 +111,8 @@ class FactKind(TextChoices):
     PROMOTED = "promoted", "Promoted"
     REVOKED = "revoked", "Revoked"
     GATE = "gate", "Gate"
+    COMPENSATING = "compensating", "Being taken back"
+    COMPENSATED = "compensated", "Taken back"
 
 
 class StagedStatus(TextChoices):
@@ -169,7 +173,7 @@ class BulkState(TextChoices):
 
 DUE = (RunStatus.PENDING, RunStatus.RETRYING)
 PARKED = (RunStatus.HELD, RunStatus.FAILED, RunStatus.ERRORED)
-TERMINAL = (RunStatus.COMPLETED, RunStatus.IGNORED, RunStatus.SUPERSEDED, RunStatus.CANCELLED)
-SETTLED = (StepStatus.DONE, StepStatus.SKIPPED)  # nothing is left to do for it
+TERMINAL = (RunStatus.COMPLETED, RunStatus.IGNORED, RunStatus.SUPERSEDED, RunStatus.CANCELLED, RunStatus.COMPENSATED)
+SETTLED = (StepStatus.DONE, StepStatus.SKIPPED, StepStatus.COMPENSATED)  # nothing is left to do for it
 IN_FLIGHT = (StepStatus.INTENDED, StepStatus.SENT, StepStatus.UNKNOWN)
 LIVE_STAGED = (StagedStatus.STAGED, StagedStatus.PROMOTING)

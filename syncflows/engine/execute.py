@@ -9,14 +9,27 @@ import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from django.utils import timezone
 
 from meshline.kernel.errors import MeshlineError
 from meshline.kernel.expressions import EvaluationFailed
 from syncflows.connectors.errors import Misconfigured, Outage
-from syncflows.connectors.protocol import Answer, Connector, Guard
-from syncflows.engine import budgets, connections, failures, outcomes, plans, retry, stages
+from syncflows.connectors.protocol import Answer, Connector, Guard, Operation
+from syncflows.engine import (
+    budgets,
+    compensation,
+    connections,
+    failures,
+    outcomes,
+    plans,
+    records,
+    repair,
+    retry,
+    stages,
+    undos,
+)
 from syncflows.engine.adoption import is_update, spec_of
 from syncflows.engine.calls import Wave
 from syncflows.engine.carry import Carry, Rest
@@ -44,11 +57,20 @@ class Job:
     action: Action
     system: Versioned
     connector: Connector
-    guard: Guard
+    operation: Operation
     attempt: WriteAttempt
     sent_at: datetime | None = None
     gate: Gate | None = None
     took_s: float | None = None
+
+    @property
+    def guard(self) -> Guard:
+        return self.operation.guard
+
+    @property
+    def settle_s(self) -> float:
+        own = self.operation.settle_s
+        return float(self.system.spec.timeouts.settle_s if own is None else own)
 
 
 @dataclass(frozen=True)
@@ -64,18 +86,27 @@ class Result:
 
 def next_job(carry: Carry, *, catalog: Catalog, board: Board) -> Job | None:
     """The next call of a run; None when it is complete or came to rest. Pure but for building the connector."""
-    step = next((step for step in carry.steps if step.status not in SETTLED), None)
+    step = _next_step(carry)
     if step is None:
         carry.rest = completed(carry)
         return None
+    job = None
     try:
-        if stopping.stops(carry, step, complete=lambda late: _complete(carry, late)):
+        if not carry.backward and stopping.stops(carry, step, complete=lambda late: _complete(carry, late)):
             return None
         carry.rest = board.rest(step.system)
-        return None if carry.rest else _job(carry, step, catalog)
+        if carry.rest:
+            return None
+        job = _job(carry, step, catalog)
     except Exception as error:  # noqa: BLE001 - the boundary: a defect in one run's document must not break off the others of its batch
         _rest_of_error(carry, step, error)
-    return None
+    return job if job or carry.rest else next_job(carry, catalog=catalog, board=board)
+
+
+def _next_step(carry: Carry) -> Step | None:
+    if carry.backward:
+        return compensation.next_step(carry)
+    return next((step for step in carry.steps if step.status not in SETTLED and step.index not in carry.let_go), None)
 
 
 def _rest_of_error(carry: Carry, step: Step, error: Exception) -> None:
@@ -104,13 +135,8 @@ def judge(result: Result) -> outcomes.Outcome | None:
     job, now = result.job, timezone.now()
     if result.error is None and job.action == Action.SEND and result.answer:
         return outcomes.Done(result.answer)
-    settle_s = job.system.spec.timeouts.settle_s
     if result.error is None:
-        found = outcomes.of_probe(
-            list(result.found), sent_at=job.sent_at or now, settle_s=settle_s, now=now, reference=job.step.reference, system=job.step.system,
-            update=is_update(job.step),
-        )  # fmt: skip
-        return _spent(found, job)
+        return _spent(_probed(result, now), job)
     if isinstance(result.error, MeshlineError):
         found = outcomes.of_error(
             result.error, budget=budgets.of(job), now=now, part_done=_part_done(job.carry), system=job.step.system
@@ -119,12 +145,41 @@ def judge(result: Result) -> outcomes.Outcome | None:
     return None
 
 
+def _probed(result: Result, now: datetime) -> outcomes.Outcome:
+    """What a look-up found. What earlier rounds of the run took back still carries the reference, and is not what was written now."""
+    job, sent_at = result.job, result.job.sent_at or now
+    told: dict[str, Any] = {
+        "settle_s": job.settle_s,
+        "now": now,
+        "reference": job.step.reference,
+        "system": job.step.system,
+    }
+    if job.step.undoes is not None:
+        original = job.carry.originals[job.step.undoes]
+        since = compensation.settled_at(sent_at, original.done_at)
+        return outcomes.of_undo_probe(
+            list(result.found),
+            removes=job.operation.removes,
+            on_document=job.operation.on_document,
+            external_id=original.external_id,
+            sent_at=since,
+            **told,
+        )
+    gone = job.carry.gone.get(job.step.index, ())
+    found = [answer for answer in result.found if answer.external_id not in gone]
+    return outcomes.of_probe(found, sent_at=sent_at, update=is_update(job.step), **told)
+
+
 def give_up(carry: Carry, step: Step, outcome: outcomes.Outcome) -> None:
     """Bring the carry to rest with the ticket that an outcome calls for."""
     assert isinstance(outcome, outcomes.GiveUp)
+    if compensation.takes(carry, step, outcome):
+        return
+    more: dict[str, Any] = {"repair": repair.snapshot(carry)} if _part_done(carry) else {}
     failure = failures.of(
         carry, outcome.exception_class, outcome.reason, outcome.message, remedy=outcome.remedy, step=step.name, system=step.system, severity=outcome.severity,
         document=step.document, reference=step.reference, done=[{"step": done.name, "external_id": done.external_id} for done in carry.steps if done.status == StepStatus.DONE],
+        **more, **outcome.context,
     )  # fmt: skip
     carry.rest = Rest(RunStatus.FAILED, outcome.message, failure=failure)
 
@@ -132,23 +187,31 @@ def give_up(carry: Carry, step: Step, outcome: outcomes.Outcome) -> None:
 def _job(carry: Carry, step: Step, catalog: Catalog) -> Job | None:
     system = catalog.get(Kind.SYSTEM, step.system)
     connector = connections.connection(system)
-    guard = _guard(connector, step)
+    operation = _operation(connector, step)
     last = carry.attempts.get(step.pk)
     sent_at = _unanswered(step, last)
-    if sent_at is not None and guard not in SAFE_TO_REPEAT:
-        return _probe(carry, step, system, connector, guard, last, sent_at)
+    if sent_at is not None and _must_look(carry, operation, last):
+        return _probe(carry, step, system, connector, operation, last, sent_at)
     attempt = WriteAttempt(
         step=step,
         number=(last.number if last else 0) + 1,
         lease_owner=carry.run.lease_owner,
         intended_at=timezone.now(),
     )
-    if _looks_first(carry, step, last) or _promoted_unseen(carry, step, system, guard):
+    if _looks_first(carry, step, last) or _promoted_unseen(carry, step, system, operation):
         first = last if last is not None and last.status == AttemptStatus.INTENDED else attempt
-        return Job(carry, step, Action.PROBE, system, connector, guard, first, sent_at=LONG_AGO)
+        return Job(carry, step, Action.PROBE, system, connector, operation, first, sent_at=LONG_AGO)
     if plans.is_late(step):
         _complete(carry, step)
-    return Job(carry, step, Action.SEND, system, connector, guard, attempt)
+    return Job(carry, step, Action.SEND, system, connector, operation, attempt)
+
+
+def _must_look(carry: Carry, operation: Operation, last: WriteAttempt | None) -> bool:
+    """Whether an unanswered write is looked up before anything is sent. One that is safe to repeat is looked up only where repeating cannot tell:
+    the far side says it has the document, or the document is not wanted any more."""
+    if operation.guard not in SAFE_TO_REPEAT:
+        return True
+    return operation.finds and (carry.backward or (last is not None and last.error_code == undos.DUPLICATE))
 
 
 def _complete(carry: Carry, step: Step) -> None:
@@ -156,12 +219,12 @@ def _complete(carry: Carry, step: Step) -> None:
     plans.complete(step, spec_of(carry, step), carry.scope, answers_of(carry))
 
 
-def _promoted_unseen(carry: Carry, step: Step, system: Versioned, guard: Guard) -> bool:
+def _promoted_unseen(carry: Carry, step: Step, system: Versioned, operation: Operation) -> bool:
     """Whether a document from the soft ledger is looked up before it is written. What cannot be looked up cannot be adopted."""
-    if not stopping.looks_first(carry, step):
+    if carry.backward or not stopping.looks_first(carry, step):
         return False
-    details = system.spec.operations.get(step.operation)
-    can = guard != Guard.NONE if details is None else details.find is not None
+    declared = step.operation in system.spec.operations
+    can = operation.finds if declared else operation.guard != Guard.NONE
     if not can and stopping.only_adopts(carry, step):
         raise Misconfigured(
             f"{step.operation} of {step.system} offers no look-up, so {step.reference} cannot be adopted."
@@ -170,9 +233,9 @@ def _promoted_unseen(carry: Carry, step: Step, system: Versioned, guard: Guard) 
 
 
 def _probe(
-    carry: Carry, step: Step, system: Versioned, connector: Connector, guard: Guard, last: WriteAttempt | None, sent_at: datetime
+    carry: Carry, step: Step, system: Versioned, connector: Connector, operation: Operation, last: WriteAttempt | None, sent_at: datetime
 ) -> Job | None:  # fmt: skip
-    if guard == Guard.NONE:
+    if operation.guard == Guard.NONE:
         remedy = f"{step.operation} of {step.system} offers no look-up, so nobody but a person can tell. Look there, then replay or close this."
         message = f"{step.reference} was sent to {step.system} and not answered; whether it arrived cannot be looked up"
         give_up(carry, step, outcomes.GiveUp(ExceptionClass.PARTIAL, "outcome_unknown", message, remedy))
@@ -187,7 +250,7 @@ def _probe(
             sent_at=sent_at,
             status=AttemptStatus.UNKNOWN,
         )
-    return Job(carry, step, Action.PROBE, system, connector, guard, last, sent_at=sent_at)
+    return Job(carry, step, Action.PROBE, system, connector, operation, last, sent_at=sent_at)
 
 
 def answers_of(carry: Carry) -> dict[str, dict[str, object]]:
@@ -215,14 +278,14 @@ def _looks_first(carry: Carry, step: Step, last: WriteAttempt | None) -> bool:
     )
 
 
-def _guard(connector: Connector, step: Step) -> Guard:
+def _operation(connector: Connector, step: Step) -> Operation:
     operation = connector.operations().get(step.operation)
     if operation is None:
         known = ", ".join(sorted(connector.operations()))
         raise Misconfigured(
             f"System {step.system} has no operation {step.operation!r} (step {step.name}). Operations: {known}."
         )
-    return operation.guard
+    return operation
 
 
 def _part_done(carry: Carry) -> bool:
@@ -231,7 +294,8 @@ def _part_done(carry: Carry) -> bool:
 
 def _spent(found: outcomes.Outcome, job: Job) -> outcomes.Outcome:
     """A write that vanishes each time it is sent is not sent for ever: `tries` counts this claim too."""
-    if not isinstance(found, outcomes.NotThere) or job.sent_at == LONG_AGO:
+    aside = job.carry.backward and job.step.undoes is None  # it is not sent again anyway
+    if not isinstance(found, outcomes.NotThere) or job.sent_at == LONG_AGO or aside:
         return found
     budget, now = budgets.of(job), timezone.now()
     sent = budget.tries - 1
@@ -259,21 +323,24 @@ def _definition_error(error: MeshlineError) -> MeshlineError:
 
 
 def completed(carry: Carry) -> Rest | None:
-    """None while steps are left. Completed; or, where every step was found done by earlier runs, ignored: the event changed nothing, and is not another order delivered."""
-    if any(step.status not in SETTLED for step in carry.steps):
+    """None while steps are left. Taken back, for a run that goes backwards; else completed; or, where every step was found done by earlier runs,
+    ignored: the event changed nothing, and is not another order delivered."""
+    if _next_step(carry) is not None:
         return None
+    if carry.backward:
+        return compensation.ended(carry)
     if carry.steps and not any(step.owns_write or step.status == StepStatus.SKIPPED for step in carry.steps):
         done = ", ".join(f"{step.name} {step.external_id}".strip() for step in carry.steps)
-        carry.run.outcome = next((step.external_id for step in carry.steps if step.external_id), "")[:200]
+        carry.run.outcome = next((step.external_id for step in records.main_first(carry) if step.external_id), "")[:200]
         reason = f"Nothing changed: {done} was done before, with the same content"
         carry.say(FactKind.IGNORED, reason)
         return Rest(RunStatus.IGNORED, reason)
-    return Rest(RunStatus.COMPLETED, _completed(carry))
+    return Rest(RunStatus.COMPLETED, _completed(carry), failure=compensation.optional_failure(carry))
 
 
 def _completed(carry: Carry) -> str:
     done = [_told(step) for step in carry.steps]
-    carry.run.outcome = next((step.external_id for step in carry.steps if step.external_id), "")[:200]
+    carry.run.outcome = next((step.external_id for step in records.main_first(carry) if step.external_id), "")[:200]
     return "Completed: " + ", ".join(done) if done else "Completed: the record is known; no outside step"
 
 

@@ -22,7 +22,7 @@ DAY, WEEK = timedelta(days=1), timedelta(days=7)
 UNFINISHED = (RunStatus.PENDING, RunStatus.RUNNING, RunStatus.RETRYING, *PARKED)
 # What came to an end, and what of it came to a good one. What waits for a person has not ended, so it is not a failure.
 GOOD = (RunStatus.COMPLETED, RunStatus.IGNORED, RunStatus.SUPERSEDED)
-JUDGED = (*GOOD, RunStatus.CANCELLED, RunStatus.FAILED, RunStatus.ERRORED)
+JUDGED = (*GOOD, RunStatus.CANCELLED, RunStatus.COMPENSATED, RunStatus.FAILED, RunStatus.ERRORED)
 # Events received so long after they occurred are imported history: how long they lay elsewhere is no latency of ours.
 HISTORY_AFTER = timedelta(hours=24)
 IMPORTED_WHY = "Events that were received more than 24 hours after they occurred, such as an imported history. How long they lay elsewhere says nothing about these flows."
@@ -110,7 +110,7 @@ def created_by_flow(after: datetime, *, flow: str = "") -> dict[str, list[Status
 
 
 def success_rate(counts: Collection[StatusCount]) -> float | None:
-    """(Completed, ignored or superseded) / (those, failed, errored or closed without outcome). None while nothing was judged."""
+    """(Completed, ignored or superseded) / (those, failed, errored, taken back or closed without outcome). None while nothing was judged."""
     judged = sum(item.count for item in counts if item.status in JUDGED)
     return sum(item.count for item in counts if item.status in GOOD) / judged if judged else None
 

@@ -2,7 +2,8 @@
 
 pending > running when a worker claims it; running > retrying when a try failed and another is due later; running > held when it waits on purpose, or from pending, retrying or another
 hold when a person pauses it;
-running > failed or errored when a person must act; from any of those three back to pending by release or replay, or on to cancelled by decision.
+running > failed or errored when a person must act; from any of those three back to pending by release or replay, or on to cancelled by decision;
+running > compensated when what it wrote was taken back, and from there to pending by replay.
 """
 
 from meshline.kernel.transitions import Machine
@@ -15,7 +16,17 @@ RUN = Machine(
     "run",
     {
         R.PENDING: {R.RUNNING, R.SUPERSEDED, R.HELD, R.CANCELLED},
-        R.RUNNING: {R.PENDING, R.RETRYING, R.HELD, R.FAILED, R.ERRORED, R.COMPLETED, R.IGNORED, R.SUPERSEDED},
+        R.RUNNING: {
+            R.PENDING,
+            R.RETRYING,
+            R.HELD,
+            R.FAILED,
+            R.ERRORED,
+            R.COMPLETED,
+            R.IGNORED,
+            R.SUPERSEDED,
+            R.COMPENSATED,
+        },
         R.RETRYING: {R.RUNNING, R.PENDING, R.HELD, R.SUPERSEDED, R.CANCELLED},
         R.HELD: {R.PENDING, R.HELD, R.CANCELLED, R.SUPERSEDED},
         R.FAILED: {R.PENDING, R.CANCELLED, R.SUPERSEDED},
@@ -24,6 +35,7 @@ RUN = Machine(
         R.IGNORED: {R.PENDING},
         R.SUPERSEDED: {R.PENDING},
         R.CANCELLED: {R.PENDING},
+        R.COMPENSATED: {R.PENDING},
     },
 )
 

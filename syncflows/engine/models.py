@@ -132,6 +132,10 @@ class Run(models.Model):
     customer = models.CharField(max_length=200, blank=True)
     outcome = models.CharField(max_length=200, blank=True, help_text="the far side's number of the main document")
     human_actions = models.PositiveIntegerField(default=0)
+    compensation = models.JSONField(
+        null=True,
+        help_text="set once what it wrote is being taken back: since, by, reason, cause; null: it goes forward",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     ended_at = models.DateTimeField(null=True, blank=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -191,7 +195,7 @@ class Step(models.Model):
     name = models.CharField(max_length=80)
     system = models.CharField(max_length=80)
     operation = models.CharField(max_length=80)
-    status = models.CharField(max_length=10, choices=StepStatus, default=StepStatus.PLANNED)
+    status = models.CharField(max_length=12, choices=StepStatus, default=StepStatus.PLANNED)
     reference = models.CharField(max_length=200)
     idempotency_key = models.CharField(max_length=120)
     owns_write = models.BooleanField(default=True)
@@ -200,6 +204,9 @@ class Step(models.Model):
     external_id = models.CharField(max_length=200, blank=True)
     answer = models.JSONField(null=True, encoder=jsontext.ExactEncoder)
     done_at = models.DateTimeField(null=True, blank=True)
+    undoes = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="index of the step of this run that this one takes back"
+    )
     sent_before = models.DateTimeField(
         null=True, blank=True, help_text="when an earlier run may have sent this write, unanswered"
     )

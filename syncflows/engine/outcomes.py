@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from meshline.kernel.errors import MeshlineError
 from syncflows.connectors import errors as far
@@ -57,6 +58,7 @@ class GiveUp:
     message: str
     remedy: str
     severity: Severity = Severity.SOFT
+    context: dict[str, Any] = field(default_factory=dict)
 
 
 Outcome = Done | Unknown | NotThere | Again | GiveUp
@@ -76,7 +78,7 @@ def of_error(error: MeshlineError, *, budget: Budget, now: datetime, part_done: 
             due_at = retry.next_at(budget.policy, attempt=budget.tries, now=now, retry_after_s=error.retry_after_s)
             return Again(due_at, error.message, error.code, outage=True)
         case far.Transient():
-            return _transient(error, budget=budget, now=now, system=system)
+            return _transient(error, budget=budget, now=now, part_done=part_done, system=system)
         case far.Misconfigured():
             remedy = f"The definition of system {system} cannot work as it is. Mend it, apply it, and replay."
             return GiveUp(ExceptionClass.INTERNAL, error.code, error.message, remedy)
@@ -112,6 +114,24 @@ def of_probe(
     return NotThere()
 
 
+def of_undo_probe(
+    answers: list[Answer], *, removes: bool, on_document: bool, external_id: str, sent_at: datetime, settle_s: float, now: datetime, reference: str, system: str
+) -> Outcome:  # fmt: skip
+    """What a look-up means for an undo whose outcome is unknown. It gives what is taken back; or, where the undo `removes`, what is still there."""
+    settled_at = sent_at + timedelta(seconds=settle_s)
+    this = next((answer for answer in answers if answer.external_id == external_id), None)
+    if removes and this is None and now >= settled_at:
+        return Done(Answer(external_id, {}, created=False), found=True)
+    if not removes and (this is not None or (answers and not on_document)):
+        return Done(this or answers[0], found=True)
+    if now < settled_at:
+        return Unknown(
+            settled_at,
+            f"{reference} is not taken back in {system} as far as can be seen; that counts only after {settle_s:g} s",
+        )
+    return NotThere()
+
+
 def vanished(reference: str, *, system: str, tries: int) -> GiveUp:
     """Sent again and again, never there."""
     message = f"Gave up after {tries} tries: {system} never answered, and {reference} is not there"
@@ -126,7 +146,7 @@ def of_document(error: MeshlineError, *, part_done: bool) -> GiveUp:
     return GiveUp(kind, error.code, error.message, remedy)
 
 
-def _transient(error: far.Transient, *, budget: Budget, now: datetime, system: str) -> Outcome:
+def _transient(error: far.Transient, *, budget: Budget, now: datetime, part_done: bool, system: str) -> Outcome:
     if error.code in far.OURS:
         due_at = retry.next_at(budget.policy, attempt=1, now=now, retry_after_s=error.retry_after_s)
         return Again(due_at, error.message, error.code, ours=True)
@@ -134,8 +154,9 @@ def _transient(error: far.Transient, *, budget: Budget, now: datetime, system: s
     if isinstance(found, retry.Next):
         why = f"try {budget.tries + 1} of {budget.policy.max_attempts}, {found.why}"
         return Again(found.due_at, error.message, error.code, why=why)
+    kind = ExceptionClass.PARTIAL if part_done else ExceptionClass.TRANSIENT
     remedy = f"{system} refused {budget.tries} tries for passing reasons. When it is well again, replay; the write is recognised if it happened."
-    return GiveUp(ExceptionClass.TRANSIENT, found.code, f"{found.why}: {error.message}", remedy)
+    return GiveUp(kind, found.code, f"{found.why}: {error.message}", remedy)
 
 
 def _refused(error: MeshlineError, *, part_done: bool, system: str) -> GiveUp:

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from meshline.kernel import bulk_rows, jsontext
 from syncflows.connectors.protocol import Answer
-from syncflows.engine import execute, failures, outcomes, records, resting
+from syncflows.engine import compensation, execute, failures, outcomes, records, resting, undos
 from syncflows.engine.adoption import become, is_update, key_to_send
 from syncflows.engine.carry import Carry, Rest
 from syncflows.engine.enums import Action, AttemptStatus, FactKind, RunStatus, StepStatus
@@ -66,9 +66,13 @@ def answered(results: Sequence[Result]) -> None:
         had_any = any(step.status == StepStatus.DONE for step in result.job.carry.steps)
         known = records.main_ids(result.job.carry)
         _take(result)
+        if result.job.carry.backward:
+            continue
         if result.job.step.status == StepStatus.DONE and (not had_any or records.main_ids(result.job.carry) != known):
             delivered.append(result.job.carry)
-    bulk_rows.update([result.job.step for result in results], ANSWERED_FIELDS)
+    steps = [result.job.step for result in results]
+    bulk_rows.update(steps, ANSWERED_FIELDS)
+    compensation.undone(steps, {result.job.step.run_id: result.job.carry for result in results})
     bulk_rows.update([result.job.attempt for result in results], ATTEMPT_FIELDS)
     carries = [result.job.carry for result in results]
     for carry in carries:
@@ -104,7 +108,15 @@ def _done(job: Job, answer: Answer, *, found: bool) -> None:
         now,
     )
     job.attempt.status, job.attempt.answered_at = AttemptStatus.ACKNOWLEDGED, now
-    if found:
+    if undos.from_before(
+        found=found, looked_first=job.sent_at == execute.LONG_AGO, error_code=job.attempt.error_code, guard=job.guard, created=answer.created
+    ):  # fmt: skip
+        job.attempt.detail = {**job.attempt.detail, undos.FROM_BEFORE: True}
+    if found and step.undoes is not None:
+        job.carry.say(
+            FactKind.PROBED, f"{step.name}: a look-up shows that {step.external_id} is taken back in {step.system}"
+        )
+    elif found:
         said = f"{step.name}: found {step.reference} in {step.system} as {step.external_id}; adopted, not sent again"
         job.carry.say(FactKind.PROBED, said, reference=step.reference, external_id=step.external_id)
     else:
@@ -139,6 +151,8 @@ def _not_there(job: Job) -> None:
     """It did not happen: the step may be sent, in the newest wanted form."""
     job.attempt.status, job.attempt.answered_at = AttemptStatus.NOT_SENT, timezone.now()
     said = f"{job.step.reference} is not in {job.step.system}; it may be sent"
+    if job.step.undoes is not None:
+        said = f"{job.step.external_id} is not taken back in {job.step.system}; it may be sent again"
     if is_update(job.step):
         said = f"whether {job.step.external_id} was changed in {job.step.system} cannot be seen; the same change is sent again"
     job.carry.say(FactKind.PROBED, f"{job.step.name}: {said}", reference=job.step.reference)

@@ -14,7 +14,7 @@ from syncflows.engine import crosswalk, lineage
 from syncflows.engine.carry import Carry
 from syncflows.engine.enums import FactKind, RunStatus, StepStatus
 from syncflows.engine.machines import RUN
-from syncflows.engine.models import CanonicalRecord, Run
+from syncflows.engine.models import CanonicalRecord, Run, Step
 from syncflows.enums import HoldReason
 
 RELEASED_AT_ONCE = 200
@@ -50,6 +50,14 @@ def apply(carries: Sequence[Carry]) -> None:
     release_waiting({wait for carry in carries for wait in _answers(carry)})
 
 
+def withdraw(runs: Sequence[Run]) -> None:
+    """What these runs delivered is taken back: their records are expected in no target any more. Call in the transaction that ends them."""
+    if runs:
+        CanonicalRecord.objects.filter(run__in=[run.pk for run in runs]).update(
+            delivered_at=None, external_ids={}, updated_at=timezone.now()
+        )
+
+
 def release_waiting(waits: set[str]) -> int:
     """Let runs go on that were held for one of these names, up to a bound; the count. The sweeper releases the rest. Call in a transaction."""
     held = Run.objects.filter(status=RunStatus.HELD, hold_reason=HoldReason.DEPENDENCY, waits_for__in=waits)
@@ -77,12 +85,18 @@ def release_waiting(waits: set[str]) -> int:
 
 
 def main_ids(carry: Carry) -> dict[str, str]:
-    """System name to the id of the run's first document there."""
+    """System name to the id of the run's main document there: of the step that is marked so, else of the first."""
     found: dict[str, str] = {}
-    for step in carry.steps:
+    for step in main_first(carry):
         if step.status == StepStatus.DONE and step.external_id:
             found.setdefault(step.system, step.external_id)
     return found
+
+
+def main_first(carry: Carry) -> list[Step]:
+    """The run's steps, the one that makes the record's own document before the others."""
+    specs = carry.flow.spec.steps
+    return sorted(carry.steps, key=lambda step: step.undoes is not None or not specs[step.index].main)
 
 
 def _row(carry: Carry) -> tuple[Any, ...]:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from django.utils import timezone
 
-from meshline.kernel import actors, transitions
+from meshline.kernel import actors, bulk_rows, transitions
 from syncflows import hooks
-from syncflows.engine import lineage
+from syncflows.engine import lineage, records
 from syncflows.engine.carry import Carry, Rest
 from syncflows.engine.enums import TERMINAL, FactKind, RunStatus
 from syncflows.engine.machines import RUN
@@ -35,6 +35,7 @@ FACTS = {
     RunStatus.FAILED: FactKind.FAILED,
     RunStatus.ERRORED: FactKind.ERRORED,
     RunStatus.COMPLETED: FactKind.COMPLETED,
+    RunStatus.COMPENSATED: FactKind.COMPENSATED,
 }
 
 
@@ -47,9 +48,19 @@ def apply(carries: Sequence[Carry]) -> None:
     tell(carries)
     statuses = {carry.run.pk: carry.rest.status for carry in resting if carry.rest}
     transitions.move_each([carry.run for carry in resting], machine=RUN, to=lambda run: statuses[run.pk], fields=RESTED)
-    hooks.failed([carry.rest.failure for carry in resting if carry.rest and carry.rest.failure])
-    for status in (RunStatus.COMPLETED, RunStatus.IGNORED, RunStatus.SUPERSEDED):
+    _turn_round(resting)
+    # First what ended, then what failed: a run that ended without all it should have done has a new ticket, and only that.
+    for status in (RunStatus.COMPLETED, RunStatus.IGNORED, RunStatus.SUPERSEDED, RunStatus.COMPENSATED):
         hooks.runs_ended([pk for pk, found in statuses.items() if found == status], why=status.value, by=ENGINE)
+    hooks.failed([carry.rest.failure for carry in resting if carry.rest and carry.rest.failure])
+
+
+def _turn_round(resting: Sequence[Carry]) -> None:
+    """Save which runs go backwards from now on, and withdraw the records of those that are taken back."""
+    turned = [carry.run for carry in resting if carry.turned]
+    if turned:
+        bulk_rows.update(turned, ["compensation"])
+    records.withdraw([carry.run for carry in resting if carry.rest and carry.rest.status == RunStatus.COMPENSATED])
 
 
 def tell(carries: Sequence[Carry]) -> None:

@@ -13,7 +13,7 @@ from meshline.kernel import jobs, jsontext, transitions
 from meshline.kernel.actors import Actor
 from meshline.kernel.errors import Conflict, Invalid, Missing
 from syncflows import hooks
-from syncflows.engine import lineage, ordering
+from syncflows.engine import lineage, ordering, taking_back, undos
 from syncflows.engine.differences import payload_diff
 from syncflows.engine.enums import IN_FLIGHT, PARKED, SETTLED, FactKind, RunStatus, StepStatus
 from syncflows.engine.machines import RUN
@@ -23,7 +23,8 @@ from syncflows.engine.soft import ledger
 WORK = "engine.work"
 REPLAYED = "replayed"  # what the hooks are told
 REPLAYABLE = (
-    *PARKED, RunStatus.RETRYING, RunStatus.IGNORED, RunStatus.COMPLETED, RunStatus.CANCELLED, RunStatus.SUPERSEDED
+    *PARKED, RunStatus.RETRYING, RunStatus.IGNORED, RunStatus.COMPLETED, RunStatus.CANCELLED, RunStatus.SUPERSEDED,
+    RunStatus.COMPENSATED,
 )  # fmt: skip
 
 
@@ -68,8 +69,9 @@ def replay(
         facts = []
         if payload is not None and payload != before:
             facts.append(_corrected(run, before=before, after=payload, by=by, reason=reason))
-        index = _restart_from(run, from_step)
         changed: dict[str, Any] = {"payload": jsontext.storable(payload), "clearances": []} if facts else {}
+        changed |= taking_back.start_over(run)
+        index = _restart_from(run, from_step)
         changed["replay"] = {"job": job, "from_step": from_step or "", "from_index": index, "versions": versions}
         run = _move(run, expected=REPLAYABLE, by=by, reason=reason, ended_at=None, **changed)
         facts.append(_replayed(run, from_step, versions, by=by, reason=reason))
@@ -167,9 +169,10 @@ def check_step(run: Run, from_step: str, steps: Sequence[Step]) -> int | None:
 
 def _restart_from(run: Run, from_step: str | None) -> int | None:
     """Unfinished steps are planned anew, and so are skipped ones, but for those before the step to start from."""
-    index = check_step(run, from_step or "", list(run.steps.all()))
+    index = check_step(run, from_step or "", undos.forward(run.steps.all()))
     before = Q(status=StepStatus.SKIPPED, index__lt=index or 0)
-    left = Step.objects.filter(run=run).exclude(status__in=(StepStatus.DONE, *IN_FLIGHT)).exclude(before)
+    settled = (StepStatus.DONE, StepStatus.COMPENSATED, *IN_FLIGHT)
+    left = Step.objects.filter(run=run, index__lt=undos.FIRST_UNDO).exclude(status__in=settled).exclude(before)
     left.update(status=StepStatus.PLANNED)
     return index
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from syncflows.governance import safety, scopes
+from syncflows.governance import safety, scopes, undoing
 from syncflows.governance.enums import Kind
 from syncflows.governance.problems import PathParts, suggestion
 from syncflows.governance.universe import Finding, Subject, Universe
@@ -81,6 +81,7 @@ def _flow(subject: Subject, universe: Universe) -> Iterator[Finding]:
         yield from _refer(subject, universe, Kind.POLICY, name, ("policies", index))
         yield from _policy_fits(subject, universe.get(Kind.POLICY, name), mapping, index)
     yield from _steps(subject, universe)
+    yield from undoing.check(subject, universe)
     yield from _reconcile(subject, universe)
     if subject.name not in {owners.spec.flow for owners in universe.all(Kind.OWNERS)}:
         yield Finding(

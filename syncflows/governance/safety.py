@@ -20,7 +20,8 @@ PLACEHOLDERS = frozenset({"reference", "idempotency_key", "external_id", "since"
 FINDABLE = frozenset({"reference"})
 ADDRESSED = re.compile(r"\{(external_id|reference)\}")
 HTTP = "http"  # the connector whose operations stand in the System document; others bring theirs in code
-GUARD_NONE, GUARD_LOOKUP, GUARD_KEY = "none", "lookup", "idempotency_key"
+GUARD_NONE, GUARD_LOOKUP, GUARD_KEY, GUARD_UNIQUE = "none", "lookup", "idempotency_key", "unique_reference"
+REMOVES = "DELETE"
 
 
 def is_write(operation: Operation) -> bool:
@@ -36,10 +37,11 @@ def check(subject: Subject) -> Iterator[Finding]:
         if is_write(operation):
             yield from _guard(subject, name, operation, path)
             yield from _identity(subject, operation, path)
+        yield from _undoes(subject, name, operation, (*path, "undoes"))
 
 
 def _guard(subject: Subject, name: str, operation: Operation, path: PathParts) -> Iterator[Finding]:
-    problem = _unsafe(operation)
+    problem = _unsafe(operation, findable=finds(subject.spec, operation))
     if not problem:
         return
     accepted = ACCEPTED.items() <= subject.labels.items()
@@ -57,10 +59,34 @@ def _identity(subject: Subject, operation: Operation, path: PathParts) -> Iterat
         )
 
 
-def _unsafe(operation: Operation) -> str:
+def finds(system: Any, operation: Operation) -> bool:
+    """Whether its documents can be looked up. What removes a document is seen by looking for that document."""
+    undone = system.operations.get(operation.undoes)
+    return operation.find is not None or (
+        operation.method == REMOVES and undone is not None and undone.find is not None
+    )
+
+
+def _undoes(subject: Subject, name: str, operation: Operation, path: PathParts) -> Iterator[Finding]:
+    """What takes a document back names the write that made it, and is a write itself."""
+    if not operation.undoes:
+        return
+    writes = [other for other, found in subject.spec.operations.items() if is_write(found) and other != name]
+    if operation.undoes not in writes:
+        message = f"`{operation.undoes}` is no write of this System, so `{name}` cannot take it back."
+        yield Finding(subject, path, message, suggestion(operation.undoes, writes, kind="Its writes"))
+    elif not is_write(operation):
+        yield Finding(
+            subject, path, f"`{name}` only reads, so it takes nothing back.", "Put `undoes` on the write that does."
+        )
+
+
+def _unsafe(operation: Operation, *, findable: bool) -> str:
     if operation.guard == GUARD_NONE:
         return "with guard `none`, a write whose answer is lost is either lost or done twice."
-    if operation.guard == GUARD_LOOKUP and operation.find is None:
+    if operation.guard == GUARD_UNIQUE and not findable:
+        return "guard `unique_reference`: a second one is refused, and without a `find` nobody can tell the id of the first after a lost answer."
+    if operation.guard == GUARD_LOOKUP and not findable:
         return "guard `lookup` looks the document up by our reference, and there is no `find` that says how."
     if operation.guard == GUARD_KEY and not _sends_key(operation):
         return "guard `idempotency_key` needs the key to be sent, and {idempotency_key} stands in no header, path, query or body."

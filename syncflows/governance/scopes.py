@@ -101,16 +101,24 @@ def _shadowing(subject: Subject) -> Iterator[Finding]:
 def _later_steps(subject: Subject) -> Iterator[Finding]:
     earlier: set[str] = set()
     for index, step in enumerate(subject.spec.steps):
-        for path, source in leaves(step.document, ("spec", "steps", index, "document")):
-            for name in (bracket or dotted for bracket, dotted in STEPS_READ.findall(source)):
-                if name not in earlier:
-                    yield Finding(
-                        subject,
-                        path,
-                        f"`{name}` is not a step before this one.",
-                        suggestion(name, earlier, kind="Steps before it"),
-                    )
+        place: PathParts = ("spec", "steps", index)
+        yield from _not_before(subject, leaves(step.document, (*place, "document")), earlier)
         earlier.add(step.name)
+        if step.undo:
+            undo = [((*place, "undo", name), getattr(step.undo, name)) for name in ("when", "reference")]
+            texts = [
+                *((path, text) for path, text in undo if text),
+                *leaves(step.undo.document, (*place, "undo", "document")),
+            ]
+            yield from _not_before(subject, texts, earlier)
+
+
+def _not_before(subject: Subject, texts: Iterable[tuple[PathParts, str]], earlier: set[str]) -> Iterator[Finding]:
+    for path, source in texts:
+        for name in (bracket or dotted for bracket, dotted in STEPS_READ.findall(source)):
+            if name not in earlier:
+                message = f"`{name}` is not a step before this one."
+                yield Finding(subject, path, message, suggestion(name, earlier, kind="Steps before it"))
 
 
 def _given(names: frozenset[str], *places: tuple[PathParts, str | None], looks_up: bool = False) -> Iterator[Reading]:
@@ -156,6 +164,7 @@ def _flow(spec: Any, universe: Universe) -> Iterator[Reading]:
         return
     names = PAYLOAD | set(mapping.let) | {mapping.object}
     yield from _steps(spec, names)
+    yield from _undos(spec, PAYLOAD | {mapping.object, "steps"})
     yield from _policies(spec, names, universe)
     yield from _reconcile(spec.reconcile, mapping.object)
 
@@ -165,6 +174,15 @@ def _steps(spec: Any, names: frozenset[str]) -> Iterator[Reading]:
         path: PathParts = ("steps", index)
         yield from _given(names, ((*path, "when"), step.when), ((*path, "reference"), step.reference), looks_up=True)
         yield from _given(names | {"steps"}, *leaves(step.document, (*path, "document")), looks_up=True)
+
+
+def _undos(spec: Any, names: frozenset[str]) -> Iterator[Reading]:
+    """Payload and canonical object as they were written, and answers: nothing is looked up anew when a run is taken back."""
+    for index, step in enumerate(spec.steps):
+        if step.undo:
+            path: PathParts = ("steps", index, "undo")
+            yield from _given(names, ((*path, "when"), step.undo.when), ((*path, "reference"), step.undo.reference))
+            yield from _given(names, *leaves(step.undo.document, (*path, "document")))
 
 
 def _policies(spec: Any, names: frozenset[str], universe: Universe) -> Iterator[Reading]:

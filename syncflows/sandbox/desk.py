@@ -1,17 +1,18 @@
-"""The support desk: tickets with comments. Every change of a ticket is told by webhook."""
+"""The support desk: tickets with comments, and what a customer is entitled to. Every change of a ticket is told by webhook."""
 
 from typing import Annotated
 
 from pydantic import Field
 
 from syncflows.sandbox import documents, webhooks
-from syncflows.sandbox.documents import COMMENTS, TICKETS
+from syncflows.sandbox.documents import COMMENTS, ENTITLEMENTS, TICKETS
 from syncflows.sandbox.enums import EventType, Priority, TicketStatus
 from syncflows.sandbox.exchange import Answer, Call
-from syncflows.sandbox.fields import Input, LongText, Reference, Text
+from syncflows.sandbox.fields import Input, IsoDate, LongText, Quantity, Reference, Text
 from syncflows.sandbox.lists import CHANGED, Filters, answer_page, page_size, refuse_unknown
 from syncflows.sandbox.resources import find, merge, save_change, stamp
 
+ENTITLEMENT_FILTERS: Filters = {**CHANGED, "external_id": ("external_id", "="), "order_number": ("parent", "=")}
 TICKET_FILTERS: Filters = {**CHANGED, "external_id": ("external_id", "="), "status": ("status", "=")}
 
 
@@ -31,6 +32,26 @@ class TicketChange(TicketIn):
 class CommentIn(Input):
     body: Annotated[str, Field(min_length=1, max_length=20_000)]
     author: Text | None = None
+
+
+class EntitlementIn(Input):
+    external_id: Reference | None = None
+    order_number: Reference
+    customer: Text
+    product: Text
+    quantity: Quantity = 1
+    starts_on: IsoDate
+
+
+def create_entitlement(call: Call) -> Answer:
+    body = {"id": documents.new_id("ent"), **call.read(EntitlementIn).model_dump()}
+    return Answer(201, documents.add(call.store, ENTITLEMENTS, stamp(call, body)))
+
+
+def remove_entitlement(call: Call) -> Answer:
+    """Gone, not cancelled: nothing of it can be read afterwards."""
+    documents.remove(call.store, ENTITLEMENTS, find(call, ENTITLEMENTS)["id"])
+    return Answer(204)
 
 
 def create_ticket(call: Call) -> Answer:
@@ -79,5 +100,9 @@ ROUTES = [
     ("PATCH", "/tickets/{key}", change_ticket),
     ("POST", "/tickets/{key}/comments", create_comment),
     ("GET", "/tickets/{key}/comments", list_comments),
+    ("POST", "/entitlements", create_entitlement),
+    ("GET", "/entitlements", lambda call: answer_page(call, ENTITLEMENTS, ENTITLEMENT_FILTERS)),
+    ("GET", "/entitlements/{key}", lambda call: Answer(200, find(call, ENTITLEMENTS))),
+    ("DELETE", "/entitlements/{key}", remove_entitlement),
     *webhooks.ROUTES,
 ]

@@ -69,10 +69,22 @@ INVOICES = Entity(
     "erp.invoices", "invoice", key="number", parent="order_number", on_date="invoice_date", amount="total"
 )
 TICKETS = Entity("desk.tickets", "ticket")
+ENTITLEMENTS = Entity("desk.entitlements", "entitlement", parent="order_number", label="product")
 COMMENTS = Entity("desk.comments", "comment", parent="ticket_id")
 BY_SHORT_NAME = {
     entity.name.split(".")[1]: entity
-    for entity in (ACCOUNTS, OPPORTUNITIES, QUOTES, CUSTOMERS, PRICES, ORDERS, INVOICES, TICKETS, COMMENTS)
+    for entity in (
+        ACCOUNTS,
+        OPPORTUNITIES,
+        QUOTES,
+        CUSTOMERS,
+        PRICES,
+        ORDERS,
+        INVOICES,
+        TICKETS,
+        COMMENTS,
+        ENTITLEMENTS,
+    )
 }
 
 
@@ -98,6 +110,10 @@ def replace(store: Store, entity: Entity, body: Body) -> Body:
         (_dump(body), *entity.columns(body), entity.name, body[entity.key]),
     )
     return body
+
+
+def remove(store: Store, entity: Entity, key: str) -> None:
+    store.execute("DELETE FROM documents WHERE entity = ? AND key = ?", (entity.name, key))
 
 
 def get(store: Store, entity: Entity, key: str) -> Body | None:

@@ -35,6 +35,8 @@ PROTOCOL = {
     "syncflows/engine/plans.py",
     "syncflows/engine/execute.py",
     "syncflows/engine/runs.py",
+    "syncflows/engine/compensation.py",
+    "syncflows/engine/taking_back.py",
 }
 # Not statuses of records: an answer's HTTP status, a system of the sandbox, which is another program.
 OTHERS = ("meshline/kernel/", "syncflows/sandbox/", "syncflows/connectors/", "meshline/demo/")

@@ -65,7 +65,7 @@ class HttpConnector:
     def find(self, operation: str, *, reference: str) -> list[Answer]:
         """Raises Misconfigured where the answer does not show whether a document carries the reference."""
         details, where = self._operation(operation, writes=True)
-        find = details.find
+        find = definition.finding(self.spec, operation)
         if find is None:
             raise Misconfigured(
                 f"{self.name}: {where}.find is missing, so nothing can be looked up. Declare how to look up by {{reference}}."

@@ -13,6 +13,7 @@ from syncflows.connectors.protocol import Guard, Operation
 from syncflows.governance.schemas import systems
 
 READS = frozenset({"GET"})
+REMOVES = "DELETE"
 
 
 def read(spec: Mapping[str, Any] | systems.System, *, name: str) -> systems.System:
@@ -34,7 +35,22 @@ def read(spec: Mapping[str, Any] | systems.System, *, name: str) -> systems.Syst
 
 def operations(system: systems.System) -> dict[str, Operation]:
     """What the system can be asked to do, as the protocol names it."""
-    return {name: Operation(name, writes(details), _guard(details)) for name, details in system.operations.items()}
+    return {name: _operation(name, details, system) for name, details in system.operations.items()}
+
+
+def finding(system: systems.System, name: str) -> systems.Find | None:
+    """How an operation's documents are looked up. What removes a document is seen by looking for that document."""
+    details = system.operations[name]
+    undone = system.operations.get(details.undoes)
+    return details.find or (undone.find if undone is not None and details.method == REMOVES else None)
+
+
+def _operation(name: str, details: systems.Operation, system: systems.System) -> Operation:
+    find = finding(system, name)
+    return Operation(
+        name, writes(details), _guard(details, find), finds=find is not None, undoes=details.undoes, removes=details.method == REMOVES,
+        on_document="{external_id}" in details.path.partition("?")[0], settle_s=find.settle_s if find else None, looks=find.looks if find else 1,
+    )  # fmt: skip
 
 
 def writes(operation: systems.Operation) -> bool:
@@ -42,10 +58,10 @@ def writes(operation: systems.Operation) -> bool:
     return operation.method not in READS and operation.items is None
 
 
-def _guard(operation: systems.Operation) -> Guard:
+def _guard(operation: systems.Operation, find: systems.Find | None) -> Guard:
     """Without a `find` nothing can be looked up, whatever the definition calls it."""
     guard = Guard(operation.guard)
-    if not writes(operation) or (guard is Guard.LOOKUP and operation.find is None):
+    if not writes(operation) or (guard is Guard.LOOKUP and find is None):
         return Guard.NONE
     return guard
 

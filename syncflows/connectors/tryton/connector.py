@@ -24,7 +24,7 @@ OPERATIONS = {
         Operation("create_product", writes=True, guard=Guard.UNIQUE_REFERENCE),
         Operation("create_order", writes=True, guard=Guard.LOOKUP),
         Operation("post_invoice", writes=True, guard=Guard.LOOKUP),
-        Operation("cancel_order", writes=True, guard=Guard.LOOKUP),
+        Operation("cancel_order", writes=True, guard=Guard.LOOKUP, undoes="create_order", on_document=True),
         Operation("list_orders", writes=False),
         Operation("list_invoices", writes=False),
     )

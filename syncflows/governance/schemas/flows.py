@@ -136,6 +136,15 @@ class Trigger(Strict):
     ignore: list[IgnoreRule] = []
 
 
+class Undo(Strict):
+    """How what a step wrote is taken back. Expressions read the canonical object, payload, and steps['this-or-an-earlier-step'].external_id / .answer."""
+
+    operation: str = Field(description="of the step's system; it declares `undoes`")
+    when: Cel | None = Field(default=None, description="left as it is unless true")
+    reference: Cel | None = Field(default=None, description="default: the step's own")
+    document: Template = {}
+
+
 class Step(Strict):
     """One outside write. `reference` is our key in the far side's document; `document` its body. Expressions read the canonical object, payload, let-names
     and steps['earlier-step'].external_id / .answer."""
@@ -164,6 +173,11 @@ class Step(Strict):
         default=False,
         description="whether a person may go on without it where it failed; the flow's owner answers for that",
     )
+    required: bool = Field(
+        default=True, description="false: where it fails, the run goes on without it and a ticket tells"
+    )
+    main: bool = Field(default=False, description="its document is the record's own; default: the first step's")
+    undo: Undo | None = Field(default=None, description="how it is taken back when the run cannot be finished")
 
 
 class CompareField(Strict):
@@ -233,6 +247,10 @@ class Flow(Strict):
     mapping: Name
     policies: list[Name] = []
     steps: list[Step] = []
+    on_partial: Literal["park", "compensate"] = Field(
+        default="park",
+        description="when a later step fails for good: wait for a person, or take back what was written, last first",
+    )
     reconcile: ReconcileRule | None = None
     commit: Literal["direct", "soft"] = Field(
         default="direct", description="soft: documents are staged in the soft ledger until they are promoted"

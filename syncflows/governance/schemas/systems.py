@@ -50,6 +50,15 @@ class Find(Strict):
         default=None, description="true for an item that really carries the reference; reads item, reference"
     )
     external_id: Cel = Field(description="reads item")
+    settle_s: float | None = Field(
+        default=None, ge=0, le=3600, description="for this look-up, in place of timeouts.settle_s"
+    )
+    looks: int = Field(
+        default=1,
+        ge=1,
+        le=20,
+        description="how many look-ups in a row must find nothing before a document is not there",
+    )
 
 
 class ErrorRule(Strict):
@@ -145,6 +154,9 @@ class Operation(Strict):
     headers: dict[str, str] = {}
     body: Cel | None = None
     guard: Literal["idempotency_key", "upsert_by_external_id", "unique_reference", "lookup", "none"] = "lookup"
+    undoes: str = Field(
+        default="", description="the operation whose document this one takes back; its `find` finds what was taken back"
+    )
     success: list[int] = [200, 201, 202, 204]
     external_id: Cel | None = Field(default=None, description="reads answer, headers, document")
     document: Cel | None = Field(default=None, description="the document within the answer; default: the answer")

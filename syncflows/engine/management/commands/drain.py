@@ -68,6 +68,7 @@ def _counts(began: Any) -> dict[str, int]:
         "completed": since.filter(status=RunStatus.COMPLETED).count(),
         "ignored": since.filter(status=RunStatus.IGNORED).count(),
         "superseded": since.filter(status=RunStatus.SUPERSEDED).count(),
+        "compensated": since.filter(status=RunStatus.COMPENSATED).count(),
         "held": since.filter(status=RunStatus.HELD).count(),
         "ticketed": since.filter(status__in=[RunStatus.FAILED, RunStatus.ERRORED]).count(),
         "retrying": Run.objects.filter(status=RunStatus.RETRYING).count(),
