@@ -2,8 +2,11 @@
 
 import os
 
+from typing import Any
+
 from celery import Celery
 from celery.schedules import crontab
+from celery.signals import worker_process_init
 
 from meshline.kernel import workers  # noqa: F401 - its signal handlers report each worker's heartbeat to /readyz
 
@@ -18,3 +21,11 @@ app.conf.beat_schedule = {
     "escalate": {"task": "exceptions.watch_clocks", "schedule": 60.0, "options": {"expires": 60}},
     "reconcile-nightly": {"task": "reconciliation.nightly", "schedule": crontab(hour="2", minute="0")},
 }
+
+
+@worker_process_init.connect
+def _give_way(**_: Any) -> None:
+    """The acknowledgement of an event comes before the carrying of those already taken: workers yield the processor to web processes."""
+    from django.conf import settings
+
+    os.nice(settings.MESHLINE_WORKER_NICE)

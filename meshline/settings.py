@@ -241,6 +241,7 @@ MESHLINE_BODY_WAIT_S = env.whole("MESHLINE_BODY_WAIT_S", default=60, least=1, mo
 MESHLINE_BATCH_SIZE = env.whole("MESHLINE_BATCH_SIZE", default=64, least=1, most=1000)
 MESHLINE_WRITE_THREADS = env.whole("MESHLINE_WRITE_THREADS", default=8, least=1, most=64)
 MESHLINE_PROMOTING_MAX = env.whole("MESHLINE_PROMOTING_MAX", default=500, least=1, most=100_000)
+MESHLINE_WORKER_NICE = env.whole("MESHLINE_WORKER_NICE", default=5, least=0, most=19)
 MESHLINE_LEASE_S = env.whole("MESHLINE_LEASE_S", default=60, least=2, most=3600)
 MESHLINE_PARTITIONS_AHEAD = env.whole("MESHLINE_PARTITIONS_AHEAD", default=2, least=1, most=24)
 # While Valkey is lost, each worker process keeps to its part of every limit: one of so many, or of as many as were seen, whichever is more.

@@ -159,8 +159,9 @@ def _fact(event_id: int, found: Admission) -> lineage.Fact:
 
 
 def _trace_keys(event_id: int, found: Admission) -> list[lineage.Name]:
+    """The source's id of the event is found through its `EventKey`, but for quarantined events, which do not hold it."""
     names = {"correlation_id": found.correlation_id, "canonical_key": found.key}
-    if found.named_by_source:
+    if found.problem and found.named_by_source:
         names["source_event_id"] = found.arrival.source_event_id or found.source_event_id
     return [lineage.key(value, kind, event_id) for kind, value in names.items() if value]
 

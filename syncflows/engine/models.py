@@ -152,8 +152,6 @@ class Run(models.Model):
                 name="run_lane_active",
             ),  # reader: claims
             models.Index(fields=["lane", "-id"], name="run_lane"),  # reader: superseding, trace
-            # By id, so that a heartbeat, which moves lease_until, stays a heap-only update.
-            models.Index(fields=["id"], condition=Q(status="running"), name="run_leases"),  # reader: sweeper
             models.Index(
                 fields=["waits_for"], condition=Q(status="held"), name="run_waits"
             ),  # reader: releases of dependencies

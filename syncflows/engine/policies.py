@@ -55,7 +55,6 @@ def _ask(carry: Carry, policy: Versioned, rule: PolicyRule, scope: Scope) -> Res
             f"{policy.name}/{rule.name}: allowed",
             policy=policy.label,
             rule=rule.name,
-            when=rule.when,
             verdict=Verdict.ALLOW,
             inputs=inputs,
         )

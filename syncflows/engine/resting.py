@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from django.utils import timezone
 
@@ -84,7 +85,7 @@ def _set(carry: Carry) -> None:
     run.ended_at = now if rest.status in TERMINAL else None
     kind = FACTS.get(rest.status)
     if kind is not None and not waits_on:
-        carry.say(kind, _sentence(rest), due_at=rest.due_at, waits_for=rest.waits_for, **_failure_detail(rest))
+        carry.say(kind, _sentence(rest), **_detail(rest))
 
 
 def _sentence(rest: Rest) -> str:
@@ -93,8 +94,10 @@ def _sentence(rest: Rest) -> str:
     return rest.reason
 
 
-def _failure_detail(rest: Rest) -> dict[str, str]:
-    if not rest.failure:
-        return {}
-    told = {"class": rest.failure.exception_class, "reason": rest.failure.reason, "remedy": rest.failure.remedy}
-    return {**told, "batch": rest.failure.batch} if rest.failure.batch else told
+def _detail(rest: Rest) -> dict[str, Any]:
+    """What a fact says besides its sentence: only what there is."""
+    told: dict[str, Any] = {"due_at": rest.due_at, "waits_for": rest.waits_for}
+    if rest.failure:
+        told |= {"class": rest.failure.exception_class, "reason": rest.failure.reason, "remedy": rest.failure.remedy}
+        told["batch"] = rest.failure.batch
+    return {name: value for name, value in told.items() if value}
