@@ -139,23 +139,19 @@ def _fact(event_id: int, found: Admission) -> lineage.Fact:
             **detail,
         )
     assert found.contract is not None, "an event without a contract is quarantined"
-    detail |= {
-        "contract": found.contract.name,
-        "contract_version": found.contract.spec.version,
-        "key": found.key,
-        "sequence": found.sequence,
-    }
+    judged = {"contract": found.contract.name, "contract_version": found.contract.spec.version}
     if not found.flows:
         return lineage.fact(
             FactKind.UNROUTED,
             f"{what} received; no live flow takes contract {found.contract.name}.",
             event_id=event_id,
             **detail,
+            **judged,
         )
     names = [flow.name for flow in found.flows]
-    return lineage.fact(
-        FactKind.RECEIVED, f"{what} received for {', '.join(names)}.", event_id=event_id, flows=names, **detail
-    )
+    told = {name: detail[name] for name in ("batch", "subject") if name in detail}  # the event's row says the rest
+    said = f"{what} received for {', '.join(names)}."
+    return lineage.fact(FactKind.RECEIVED, said, event_id=event_id, flows=names, **judged, **told)
 
 
 def _trace_keys(event_id: int, found: Admission) -> list[lineage.Name]:

@@ -99,5 +99,4 @@ def _shown(step: Step) -> dict[str, Any]:
         "system": step.system,
         "operation": step.operation,
         "reference": step.reference,
-        "key": step.idempotency_key,
     }

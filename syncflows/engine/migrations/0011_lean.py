@@ -20,7 +20,7 @@ END $$;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("engine", "0009_run_control")]
+    dependencies = [("engine", "0010_compensation")]
 
     operations = [
         # Django goes on to call `id` the primary key: it is unique by its sequence, and nobody looks a fact up by it.
