@@ -1,7 +1,6 @@
 """The Celery application: workers, and the beat schedule whose jobs re-ring for whatever the rows say is due."""
 
 import os
-
 from typing import Any
 
 from celery import Celery
