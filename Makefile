@@ -1,6 +1,6 @@
 # Everything a newcomer needs. Each target does its own set-up; the second time it costs nothing.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench chaos screenshots
+.PHONY: help setup demo test check bench bench-memory chaos screenshots
 SHELL := /bin/sh
 
 PORT ?=
@@ -10,7 +10,7 @@ ARGS ?=
 PY := .venv/bin/python
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  PORT=8000 and DEMO_SECONDS=60 for demo; WORKERS=2 and ARGS='-k name' for test; PYTHON=/path/to/python3.11 for any"
 
 setup: ## .venv with everything for development, and a browser for the browser tests
@@ -28,9 +28,13 @@ check: ## lint, format, types, import contracts, missing migrations, templates, 
 	@tools/setup dev
 	@tools/check
 
-bench: ## the benchmarks: ratios, and bench/results/*.json
+bench: ## the benchmarks: engine, door, idling; ratios, and bench/results/*.json
 	@tools/setup dev
-	$(PY) -m bench $(ARGS)
+	$(PY) -m bench all $(ARGS)
+
+bench-memory: ## one worker carries 200,000 events: long; ARGS='--memory-events 20000' for less
+	@tools/setup dev
+	$(PY) -m bench memory $(ARGS)
 
 chaos: ## the long fault run; exit 1 on any loss, duplicate, disorder or lineage gap
 	@tools/setup dev

@@ -38,7 +38,11 @@ def _engine(options: argparse.Namespace) -> list[Ratio]:
         only, rounds = ("meshline",), 1
     return engine.run(
         engine.Options(
-            events, rounds, only, options.results / "profile.json" if options.profile else None, trial=not options.quick
+            events,
+            rounds,
+            only,
+            options.results / "profile.json" if options.profile else None,
+            trial=not (options.quick or options.no_trials),
         ),
         output=options.results / ("quick.json" if options.quick else "engine.json"),
     )
@@ -79,6 +83,7 @@ def _add_engine(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--quick", action="store_true", help=f"one round of {QUICK_EVENTS:,} events, 0 ms only, no trials"
     )
+    parser.add_argument("--no-trials", action="store_true", help="floor and script play with what is usually best")
     parser.add_argument("--profile", action="store_true", help="Meshline under a sampling profiler; prints where the time goes")  # fmt: skip
 
 

@@ -84,7 +84,9 @@ class Cluster:
             self.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
     def environment(self, *, database_url: str) -> dict[str, str]:
-        return {**os.environ, "DATABASE_URL": database_url, "REDIS_URL": self.redis_url}
+        """Without what the caller's own connections are told (PGOPTIONS), which could make a commit wait for less."""
+        own = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+        return {**own, "DATABASE_URL": database_url, "REDIS_URL": self.redis_url}
 
     def forget_messages(self) -> None:
         redis.from_url(self.redis_url).flushdb()

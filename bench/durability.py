@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,6 @@ from typing import Any
 import psutil
 import psycopg
 
-from bench.contenders import starting
 from bench.errors import BenchError
 from bench.stage import Running, Stage, say
 from meshline.embedded import service
@@ -41,29 +41,31 @@ def ask_sessions(running: Running, stage: Stage) -> dict[str, Any]:
     """Of some acknowledged events: how many were committed with fsync and synchronous_commit on. Raises BenchError."""
     with psycopg.connect(running.database_url, autocommit=True) as connection:
         connection.execute(TRAP)  # type: ignore[arg-type]
-        stage.send(url=f"{running.url}/ingest/crm/", prefix="asked", count=ASKED)
-        row = connection.execute(SEEN).fetchone()
+        try:
+            stage.send(url=f"{running.url}/ingest/crm/", prefix=f"asked{secrets.token_hex(2)}", count=ASKED)
+            row = connection.execute(SEEN).fetchone()
+        finally:
+            connection.execute("DROP TABLE bench_seen; DROP FUNCTION bench_see CASCADE")
     asked, safe = row or (0, 0)
     if asked != ASKED:
         raise BenchError(f"Of {ASKED} acknowledged events PostgreSQL saw {asked} committed.")
     return {"asked": asked, "safe": safe, "share_safe": safe / asked}
 
 
-def crash_and_count(stage: Stage) -> dict[str, Any]:
+def crash_and_count(running: Running, stage: Stage) -> dict[str, Any]:
     """PostgreSQL killed while the door acknowledges, once at once (SIGQUIT) and once by kill -9; started again; what is missing counted.
 
     The web part lives on, and has to accept again by itself.
     """
     acknowledged = lost = 0
-    with starting.meshline(stage, settings={}, without=("worker", "beat")) as running:
-        for number, how in enumerate(KILLS):
-            prefix = f"crash{number}"
-            sent = _kill_under_load(running, stage, prefix, how)
-            service.ensure_started(root=stage.cluster.root)
-            missing = sent - _found(running, prefix)
-            say(f"{how.name} after {len(sent)} acknowledgements: {len(missing)} missing {sorted(missing)[:5]}")
-            acknowledged, lost = acknowledged + len(sent), lost + len(missing)
-            _await_open(running, stage, f"after{number}")
+    for number, how in enumerate(KILLS):
+        prefix = f"crash{number}"
+        sent = _kill_under_load(running, stage, prefix, how)
+        service.ensure_started(root=stage.cluster.root)
+        missing = sent - _found(running, prefix)
+        say(f"{how.name} after {len(sent)} acknowledgements: {len(missing)} missing {sorted(missing)[:5]}")
+        acknowledged, lost = acknowledged + len(sent), lost + len(missing)
+        _await_open(running, stage, f"after{number}")
     return {"kills": [how.name for how in KILLS], "acknowledged": acknowledged, "lost": lost}
 
 

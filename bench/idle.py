@@ -55,8 +55,8 @@ def run(options: Options, *, output: Path | None) -> list[Ratio]:
                 f"settling for {options.settle_s:.0f} s, then {options.seconds:.0f} s with nobody asking, and as many with probes"
             )
             time.sleep(options.settle_s)
-            quiet = _watch(running, stage, options.seconds, ask=lambda path: None)
-            probed = _watch(running, stage, options.seconds, ask=lambda path: _get(f"{running.url}{path}"))
+            quiet = watch(running, stage, options.seconds, ask=lambda path: None)
+            probed = watch(running, stage, options.seconds, ask=lambda path: _get(f"{running.url}{path}"))
     found = [figure("idle: percent of one core, all processes", quiet.total, goal=1.0, sense=Sense.AT_MOST)]
     _print({"nobody asks": quiet, "probes and a scraper": probed}, described)
     print(results.sentence(found[0]))
@@ -65,7 +65,7 @@ def run(options: Options, *, output: Path | None) -> list[Ratio]:
     return found
 
 
-def _watch(running: Running, stage: Stage, seconds: float, *, ask: Callable[[str], None]) -> Idled:
+def watch(running: Running, stage: Stage, seconds: float, *, ask: Callable[[str], None]) -> Idled:
     pids = {**running.parts, **stage.cluster.pids()}
     before, began = _by_process(pids), time.monotonic()
     due = dict.fromkeys(PROBES, began)

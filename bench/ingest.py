@@ -53,8 +53,8 @@ def run(options: Options, *, output: Path | None) -> list[Ratio]:
         with starting.meshline(stage, settings={}, without=("worker", "beat")) as running:
             loads = _measure(running, stage, options)
             sessions = durability.ask_sessions(running, stage)
+            survived = durability.crash_and_count(running, stage) if options.crash else None
         imported = _import(stage)
-        survived = durability.crash_and_count(stage) if options.crash else None
     found = _ratios(loads, sessions, survived)
     figures: dict[str, Any] = {
         "door": {name: offered.figures() for name, offered in loads.items()}, "sessions": sessions, "crashes": survived, "file_import": imported,

@@ -7,7 +7,8 @@ from celery import Celery
 from celery.schedules import crontab
 from celery.signals import worker_process_init
 
-from meshline.kernel import workers  # noqa: F401 - its signal handlers report each worker's heartbeat to /readyz
+# Their signal handlers report each worker's heartbeat to /readyz, and give connections back after each task.
+from meshline.kernel import task_connections, workers  # noqa: F401
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "meshline.settings")
 app = Celery("meshline")
@@ -15,7 +16,7 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.conf.beat_schedule = {
     # expires: a sweep that waited longer than its own period is worthless, the next one does its work.
-    "sweep": {"task": "engine.sweep", "schedule": 2.0, "options": {"expires": 2}},
+    "sweep": {"task": "engine.sweep", "schedule": 5.0, "options": {"expires": 5}},
     "keep-partitions": {"task": "engine.keep_partitions", "schedule": 3600.0, "options": {"expires": 3600}},
     "escalate": {"task": "exceptions.watch_clocks", "schedule": 60.0, "options": {"expires": 60}},
     "reconcile-nightly": {"task": "reconciliation.nightly", "schedule": crontab(hour="2", minute="0")},

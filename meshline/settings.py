@@ -166,8 +166,16 @@ CELERY_TASK_ACKS_LATE = False  # the rows are the truth: a lost doorbell is rung
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_DEFAULT_QUEUE = env.text("MESHLINE_TASK_QUEUE", default="meshline", example="meshline")
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_timeout": 5, "socket_connect_timeout": 2, "max_retries": 1}
+# polling_interval: an idle worker's question to the broker waits so many seconds for an answer before it is asked again; a bell answers it at once.
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "socket_timeout": 15,
+    "socket_connect_timeout": 2,
+    "max_retries": 1,
+    "polling_interval": 10,
+}
 CELERY_TASK_PUBLISH_RETRY = False
+# Celery would close the pool with every task, and open a connection for the next: see meshline.kernel.task_connections.
+CELERY_DB_REUSE_MAX = 10**9
 CELERY_BEAT_SCHEDULE_FILENAME = str(STATE_DIR / "celerybeat-schedule")
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 

@@ -20,8 +20,10 @@ from bench.processes import Child
 from bench.stage import Running, Stage, free_port, parts
 from meshline.demo import plan
 from meshline.demo.plan import Demo, Part
+from meshline.demo.ports import HOST
 from meshline.demo.supervisor import Supervisor
 
+SCRIPT_WEB_PROCESSES = 2  # as many as the product's
 READY_S = 60
 WARM_S = 60
 POLL_S = 0.02
@@ -50,10 +52,15 @@ def script(stage: Stage, *, concurrency: int, tuned: bool = False) -> Iterator[R
         environment = {**stage.environment(url), "DJANGO_SETTINGS_MODULE": "bench.contenders.script.settings", "BENCH_SCRIPT_DB_REUSE": "1000000" if tuned else "0"}  # fmt: skip
         _run([sys.executable, "-m", "django", "migrate", "--run-syncdb", "--verbosity", "0"], environment)
         demo = _demo(stage)
-        web = plan.product(demo)[0]
-        argv = tuple(word.replace("meshline.wsgi", "bench.contenders.script.wsgi") for word in web.argv)
+        gunicorn = (
+            "-m", "gunicorn", "bench.contenders.script.wsgi:application", f"--bind={HOST}:{demo.port}", "--worker-class=gthread", "--preload",
+            f"--workers={SCRIPT_WEB_PROCESSES}", "--threads=8", "--access-logfile=-",
+        )  # fmt: skip
         celery = ("-m", "celery", "--app=bench.contenders.script.tasks:app", "worker", "--pool=prefork", f"--concurrency={concurrency}", "--loglevel=INFO")  # fmt: skip
-        wanted = (Part("web", argv, web.ready_url), Part("worker", (sys.executable, *celery)))
+        wanted = (
+            Part("web", (sys.executable, *gunicorn), f"{demo.url}/healthz"),
+            Part("worker", (sys.executable, *celery)),
+        )
         with parts(stage, *wanted, environment=environment, root=ROOT) as supervisor:
             _await_worker(stage.folder / "worker.log")
             told = "script, tuned" if tuned else "script", f"{concurrency} Celery processes"

@@ -6,11 +6,13 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
 from celery import Celery
 from django.db import transaction
+from django.utils import timezone
 
 from meshline.kernel import counters
 
@@ -26,6 +28,16 @@ def enqueue(task: str, **kwargs: Any) -> None:
 def ring(task: str, *, at_most_every_s: float = 0.2, **kwargs: Any) -> None:
     """As `enqueue`, but not more often than that over all processes: one bell wakes a worker for any number of rows."""
     transaction.on_commit(lambda: _ring(task, at_most_every_s, kwargs))
+
+
+def ring_at(task: str, at: datetime) -> None:
+    """Ring `task` then, at most once for the same second, however many ask. Lost with the worker that keeps it in mind: the sweeper rings too."""
+    countdown_s = max((at - timezone.now()).total_seconds(), 0)
+    try:
+        if _first(f"bell-at:{task}:{int(at.timestamp())}", countdown_s + 1):
+            _send(task, {}, countdown=countdown_s)
+    except Exception as error:  # noqa: BLE001 - whatever the broker's client raises, the rows are committed
+        log.warning("bell for %s not set, the sweeper will ring: %s", task, error)
 
 
 @contextmanager

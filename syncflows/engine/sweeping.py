@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 from django.db import transaction
+from django.db.models import Min
+from django.utils import timezone
 
 from meshline.kernel import jobs
 from syncflows.engine import claims, records, releasing
 from syncflows.engine.batch import due_count
 from syncflows.engine.crosswalk import Lookups, resolves
-from syncflows.engine.enums import RunStatus
+from syncflows.engine.enums import DUE, RunStatus
 from syncflows.engine.limits import circuit
 from syncflows.engine.models import Run
 from syncflows.engine.soft import bulk, gating
 from syncflows.enums import HoldReason
 from syncflows.governance import catalog
 
+EVERY_S = 5  # between two rounds; what is due earlier rings for itself
 WAITS_LOOKED_AT = 500
 _looked_at = [""]  # where this process's next round begins
 
@@ -32,6 +37,13 @@ def sweep() -> dict[str, int]:
     if due:
         jobs.ring("engine.work")
     return {"given_back": given_back, "released": released, "due": due}
+
+
+def next_due() -> datetime | None:
+    """When the next run is due, where that is before the sweeper comes: a retry need not wait for it."""
+    now = timezone.now()
+    soon = Run.objects.filter(status__in=DUE, due_at__gt=now, due_at__lt=now + timedelta(seconds=EVERY_S))
+    return soon.aggregate(at=Min("due_at"))["at"]
 
 
 def release_resolved() -> int:

@@ -29,6 +29,8 @@ def work() -> None:
         if time.monotonic() > end:
             jobs.enqueue("engine.work")
             return
+    if next_at := sweeping.next_due():
+        jobs.ring_at("engine.work", next_at)
 
 
 @shared_task(name="engine.ask_gates")

@@ -15,8 +15,8 @@ import httpx
 import pytest
 from standardwebhooks.webhooks import Webhook
 
-from bench import cluster as servers
-from bench import contest, deals, metering
+from bench import contest, deals, idle, metering
+from bench.cluster import Cluster
 from bench.contenders import starting
 from bench.errors import BenchError
 from bench.processes import Child
@@ -27,21 +27,20 @@ ENVIRONMENT = dict(os.environ)
 
 
 @pytest.mark.slow
-def test_contenders_carry_every_event_end_to_end(tmp_path: Path) -> None:
+def test_contenders_carry_every_event_end_to_end(cluster: Cluster, tmp_path: Path) -> None:
     """On servers of their own, with real processes, as the benchmark starts them."""
-    with servers.own() as cluster:
-        servers.make_template(cluster)
-        with at(0, cluster=cluster, folder=tmp_path) as stage:
-            with starting.floor(stage, threads=2) as running:
-                floor = contest.measure(running, stage, "f", EVENTS)
-            with starting.script(stage, concurrency=2) as running:
-                script = contest.measure(running, stage, "s", EVENTS)
-            with starting.meshline(stage, settings={}) as running:
-                ours = contest.measure(running, stage, "m", EVENTS)
+    with at(0, cluster=cluster, folder=tmp_path) as stage:
+        with starting.floor(stage, threads=2) as running:
+            floor = contest.measure(running, stage, "f", EVENTS)
+        with starting.script(stage, concurrency=2) as running:
+            script = contest.measure(running, stage, "s", EVENTS)
+        with starting.meshline(stage, settings={}) as running:
+            idled = idle.watch(running, stage, 1.0, ask=lambda path: None)
+            ours = contest.measure(running, stage, "m", EVENTS)
     assert [took.events for took in (floor, script, ours)] == [EVENTS] * 3
     assert all(took.seconds > 0 and took.written_bytes > took.log_bytes > 0 for took in (floor, script, ours))
     assert {"web", "worker", "beat", "postgres", "valkey"} < set(ours.used)
-    assert not cluster.root.exists(), "the servers and their folder are gone"
+    assert {name.split()[0] for name in idled.share} == {"web", "worker", "beat", "postgres", "valkey"}
 
 
 class Door(BaseHTTPRequestHandler):

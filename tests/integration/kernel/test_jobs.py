@@ -1,13 +1,15 @@
 """Doorbells: rung once for many rows, and never in the way of the work."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 from celery.signals import before_task_publish
-from django.db import transaction
+from django.db import connection, transaction
+from django.utils import timezone
 
-from meshline.kernel import jobs
+from meshline.kernel import jobs, task_connections
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -40,3 +42,21 @@ def test_one_ring_forgets_what_was_rolled_back(heard: list[str]) -> None:
         jobs.ring(f"tests.{uuid4().hex}")
         transaction.set_rollback(True)
     assert heard == []
+
+
+def test_ring_at_rings_once_for_the_same_second(heard: list[str]) -> None:
+    name, at = f"tests.{uuid4().hex}", timezone.now().replace(microsecond=0) + timedelta(seconds=3)
+    for moment in (at, at + timedelta(milliseconds=400), at + timedelta(seconds=1)):
+        jobs.ring_at(name, moment)
+    assert heard == [name, name]
+
+
+def test_give_back_keeps_the_pool_and_returns_the_connection(db: None) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        first = cursor.fetchone()
+    task_connections.give_back()
+    assert connection.connection is None
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        assert cursor.fetchone() == first, "the same one, from the pool"
