@@ -2,11 +2,12 @@
 
 from django.urls import path
 
-from exceptions import views_approvals, views_bulk, views_fix, views_queue, views_ticket
+from exceptions import views_approvals, views_bulk, views_fix, views_queue, views_replay, views_ticket
 
 urlpatterns = [
     path("queue/", views_queue.queue, name="queue"),
     path("queue/export.csv", views_queue.queue_csv, name="queue-csv"),
+    path("queue/replay/", views_replay.replay, name="queue-replay"),
     path("queue/bulk/", views_queue.choose, name="queue-choose"),
     path("queue/bulk/<slug:public_id>/", views_bulk.job, name="queue-bulk"),
     path("queue/bulk/<slug:public_id>/again/", views_bulk.again, name="bulk-again"),

@@ -32,8 +32,7 @@ def settle(carries: Sequence[Carry]) -> None:
     own: dict[tuple[int, int], Step] = {
         (step.run_id, step.index): step for step in Step.objects.filter(run__in=[carry.run.pk for carry in carries])
     }
-    owners = _owners(step.idempotency_key for carry in carries for step in carry.steps)
-    _write_anew(carries, owners)
+    owners = owners_of(carries)
     fresh: list[Step] = []
     for carry in carries:
         carry.steps = [
@@ -46,6 +45,13 @@ def settle(carries: Sequence[Carry]) -> None:
         tried[attempt.step_id].attempts[attempt.step_id] = attempt
     for carry in carries:
         _let_go(carry)
+
+
+def owners_of(carries: Sequence[Carry]) -> dict[str, Step]:
+    """Who owns each planned write, by idempotency key; plans that follow what was taken back get keys of their own. Writes nothing."""
+    owners = _owners(step.idempotency_key for carry in carries for step in carry.steps)
+    _write_anew(carries, owners)
+    return owners
 
 
 def _owners(keys: Iterable[str]) -> dict[str, Step]:

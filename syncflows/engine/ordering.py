@@ -54,6 +54,19 @@ def lanes(runs: Collection[Run]) -> Lanes:
     return Lanes(newest, paused)
 
 
+def newer_runs(runs: Collection[Run]) -> dict[int, Run]:
+    """For each of these runs, by its row number, what `newer_run` finds. One query."""
+    lanes: dict[tuple[str, str], Run] = {}
+    for row in Run.objects.filter(lane__in={run.lane for run in runs}, status__in=SPOKEN).defer(
+        "payload", "clearances"
+    ):
+        held = lanes.get((row.flow, row.lane))
+        if held is None or place(row) > place(held):
+            lanes[row.flow, row.lane] = row
+    newest = {run.pk: lanes.get((run.flow, run.lane)) for run in runs}
+    return {run.pk: found for run in runs if (found := newest[run.pk]) is not None and place(found) > place(run)}
+
+
 def parked_in_lanes(runs: Collection[Run]) -> dict[tuple[str, str], list[tuple[Run, bool]]]:
     """Parked runs of these runs' lanes, locked, by (flow, lane), each with whether it may have changed the far side.
 

@@ -4,6 +4,7 @@ from django.urls import path
 
 from syncflows.engine import views, views_flows, views_systems
 from syncflows.engine.control import views as control
+from syncflows.engine.replays import views as replays
 
 urlpatterns = [
     path("runs/", views.runs, name="runs"),
@@ -13,6 +14,12 @@ urlpatterns = [
     path("runs/bulk/<slug:public_id>/again/", control.again, name="runs-bulk-again"),
     path("runs/bulk/<slug:public_id>/cancel/", control.cancel, name="runs-bulk-cancel"),
     path("runs/<slug:public_id>/<slug:name>/", control.act, name="run-act"),
+    path("replays/", replays.replays, name="replays"),
+    path("replays/new/", replays.new, name="replay-new"),
+    path("replays/<slug:public_id>/", replays.replay, name="replay"),
+    path("replays/<slug:public_id>/records.csv", replays.records_csv, name="replay-csv"),
+    path("replays/<slug:public_id>/records/<slug:run_id>/", replays.record, name="replay-record"),
+    path("replays/<slug:public_id>/<slug:name>/", replays.act, name="replay-act"),
     path("trace/", views.trace, name="trace"),
     path("trace/event/<str:public_id>/", views.trace_event, name="trace-event"),
     path("trace/<str:public_id>/", views.trace_record, name="trace-record"),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 
+from meshline.audit import ledger as audit
 from meshline.kernel import jobs, jsontext, transitions
 from meshline.kernel.actors import Actor
 from meshline.kernel.errors import Conflict, Invalid, Missing
@@ -21,6 +22,9 @@ from syncflows.engine.models import Run, Step
 from syncflows.engine.soft import ledger
 
 WORK = "engine.work"
+RESTARTED = [
+    "payload", "clearances", "replay", "compensation", "due_at", "tries", "first_failed_at", "budget_from", "hold_reason", "waits_for", "status_reason", "ended_at", "human_actions", "updated_at",
+]  # fmt: skip
 REPLAYED = "replayed"  # what the hooks are told
 REPLAYABLE = (
     *PARKED, RunStatus.RETRYING, RunStatus.IGNORED, RunStatus.COMPLETED, RunStatus.CANCELLED, RunStatus.SUPERSEDED,
@@ -43,20 +47,24 @@ def release(run_id: int, *, by: Actor, reason: str, clearance: dict[str, Any] | 
     return run
 
 
+@dataclass(frozen=True)
+class Again:
+    """One run to replay, locked, with its event. `payload` a corrected one; `versions` as `replays.versions` gives them: the definitions to use instead
+    of those in force; `correction` names what corrected the payload, so that trying again does not correct it twice."""
+
+    run: Run
+    payload: dict[str, Any] | None = None
+    from_step: str = ""
+    versions: dict[str, Any] | None = None
+    correction: str = ""
+
+
 def replay(
-    run_id: int,
-    *,
-    by: Actor,
-    reason: str,
-    payload: dict[str, Any] | None = None,
-    from_step: str | None = None,
-    versions: dict[str, Any] | None = None,
-    job: str = "",
+    run_id: int, *, by: Actor, reason: str, payload: dict[str, Any] | None = None, from_step: str | None = None
 ) -> Run:
     """Run again from the start, or from the step named; with a corrected payload where given. Steps that are done stay done: from a step, as they are.
 
-    `versions` as `replays.versions` gives them: the definitions to use instead of those in force. `job` the replay this is part of.
-    Ends the run's live tickets and voids what is asked about it. Every replay, of one or of many, comes through here.
+    Ends the run's live tickets and voids what is asked about it.
     Raises Missing, Conflict (running, or a newer event was applied since: that would go back in time), Invalid (no reason, unknown step).
     Locks: the run, then what the upper apps hold about it.
     """
@@ -64,21 +72,64 @@ def replay(
         raise Invalid("A replay needs a reason: it becomes part of the record's lineage.", code="reason_missing")
     with transaction.atomic():
         run = locked(run_id)
-        _refuse_going_back(run)
-        before = run.current_payload
-        facts = []
-        if payload is not None and payload != before:
-            facts.append(_corrected(run, before=before, after=payload, by=by, reason=reason))
-        changed: dict[str, Any] = {"payload": jsontext.storable(payload), "clearances": []} if facts else {}
-        changed |= taking_back.start_over(run)
-        index = _restart_from(run, from_step)
-        changed["replay"] = {"job": job, "from_step": from_step or "", "from_index": index, "versions": versions}
-        run = _move(run, expected=REPLAYABLE, by=by, reason=reason, ended_at=None, **changed)
-        facts.append(_replayed(run, from_step, versions, by=by, reason=reason))
-        lineage.write(facts)
-        hooks.runs_ended([run.pk], why=REPLAYED, by=by)
-        jobs.ring(WORK)
+        newer = ordering.newer_run(run)
+        if newer is not None:
+            raise going_back(run, newer)
+        replay_locked([Again(run, payload, from_step or "")], by=by, reason=reason)
+        audit.append(act="run.replayed", by=by, object_kind="run", object_id=run.public_id, reason=reason)
     return run
+
+
+def replay_locked(batch: Sequence[Again], *, by: Actor, reason: str, job: str = "") -> None:
+    """Every replay, of one or of many, comes through here. The caller holds the runs locked, has seen that no newer event has spoken, and writes the audit row.
+
+    A few statements, whatever their number. Raises Conflict, Invalid: then nothing of the batch may be kept. `job` the replay this is part of.
+    """
+    for again in batch:
+        check_replayable(again.run)
+        for name, value in taking_back.start_over(again.run).items():
+            setattr(again.run, name, value)
+    steps: dict[int, list[Step]] = {again.run.pk: [] for again in batch}
+    for step in Step.objects.filter(run__in=list(steps)).order_by("run", "index"):
+        steps[step.run_id].append(step)
+    places = {
+        again.run.pk: check_step(again.run, again.from_step, undos.forward(steps[again.run.pk])) for again in batch
+    }
+    facts = [fact for again in batch for fact in _restart(again, places[again.run.pk], by=by, reason=reason, job=job)]
+    left = [step.pk for pk, rows in steps.items() for step in rows if _is_planned_anew(step, places[pk])]
+    Step.objects.filter(pk__in=left).update(status=StepStatus.PLANNED)
+    transitions.move_each(
+        [again.run for again in batch], machine=RUN, to=lambda run: RunStatus.PENDING, fields=RESTARTED
+    )
+    lineage.write(facts)
+    hooks.runs_ended([again.run.pk for again in batch], why=REPLAYED, by=by)
+    jobs.ring(WORK)
+
+
+def _is_planned_anew(step: Step, start: int | None) -> bool:
+    """Unfinished steps are, and skipped ones, but for those before the step to start from."""
+    if step.status == StepStatus.SKIPPED:
+        return start is None or step.index >= start
+    return step.index < undos.FIRST_UNDO and step.status not in (StepStatus.DONE, StepStatus.COMPENSATED, *IN_FLIGHT)
+
+
+def _restart(again: Again, place: int | None, *, by: Actor, reason: str, job: str) -> list[lineage.Fact]:
+    """Set the run's fields, unsaved; the facts that tell it."""
+    run, before, facts = again.run, again.run.current_payload, []
+    if again.payload is not None and again.payload != before:
+        facts.append(_corrected(run, before=before, after=again.payload, by=by, reason=reason))
+        run.payload, run.clearances = jsontext.storable(again.payload), []
+    corrected_by = again.correction or str((run.replay or {}).get("correction") or "")
+    run.replay = {
+        "job": job, "from_step": again.from_step, "from_index": place, "versions": again.versions, "correction": corrected_by,
+    }  # fmt: skip
+    for name, value in fresh_budget().items():
+        setattr(run, name, value)
+    run.updated_at = timezone.now()
+    run.hold_reason, run.waits_for, run.ended_at, run.status_reason = "", "", None, reason[:500]
+    run.human_actions += by.kind != "system"
+    facts.append(_replayed(again, by=by, reason=reason, job=job))
+    return facts
 
 
 def cancel(run_id: int, *, by: Actor, reason: str) -> Run:
@@ -125,10 +176,16 @@ def _move(run: Run, *, expected: tuple[str, ...], by: Actor, reason: str, **valu
     return moved
 
 
-def _refuse_going_back(run: Run) -> None:
-    newer = ordering.newer_run(run)
-    if newer is not None:
-        raise going_back(run, newer)
+def check_replayable(run: Run) -> None:
+    """Raises Conflict where it is under way or due already."""
+    if run.status in REPLAYABLE:
+        return
+    running = run.status == RunStatus.RUNNING
+    said = "is running just now" if running else "is due already, and will be carried next"
+    raise Conflict(
+        f"{run.public_id} {said}. Wait until it rests, then try again.",
+        code="run_is_running" if running else "run_is_due",
+    )
 
 
 def going_back(run: Run, newer: Run) -> Conflict:
@@ -141,12 +198,11 @@ def going_back(run: Run, newer: Run) -> Conflict:
     )
 
 
-def _replayed(
-    run: Run, from_step: str | None, versions: dict[str, Any] | None, *, by: Actor, reason: str
-) -> lineage.Fact:
-    told = {"from_step": from_step or "start", "versions": versions["labels"] if versions else "current"}
-    part = {"job": run.replay["job"]} if run.replay and run.replay["job"] else {}
-    return lineage.of_run(run, FactKind.REPLAYED, f"Replayed by {by}: {reason}", by=by, **told, **part)
+def _replayed(again: Again, *, by: Actor, reason: str, job: str) -> lineage.Fact:
+    told: dict[str, Any] = {"from_step": again.from_step or "start", "versions": "current"}
+    told |= {"versions": again.versions["labels"]} if again.versions else {}
+    told |= {"job": job} if job else {}
+    return lineage.of_run(again.run, FactKind.REPLAYED, f"Replayed by {by}: {reason}", by=by, **told)
 
 
 def check_step(run: Run, from_step: str, steps: Sequence[Step]) -> int | None:
@@ -165,16 +221,6 @@ def check_step(run: Run, from_step: str, steps: Sequence[Step]) -> int | None:
                 code="step_before_not_done",
             )
     return None
-
-
-def _restart_from(run: Run, from_step: str | None) -> int | None:
-    """Unfinished steps are planned anew, and so are skipped ones, but for those before the step to start from."""
-    index = check_step(run, from_step or "", undos.forward(run.steps.all()))
-    before = Q(status=StepStatus.SKIPPED, index__lt=index or 0)
-    settled = (StepStatus.DONE, StepStatus.COMPENSATED, *IN_FLIGHT)
-    left = Step.objects.filter(run=run, index__lt=undos.FIRST_UNDO).exclude(status__in=settled).exclude(before)
-    left.update(status=StepStatus.PLANNED)
-    return index
 
 
 def _corrected(run: Run, *, before: Any, after: Any, by: Actor, reason: str) -> Any:

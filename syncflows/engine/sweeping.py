@@ -15,6 +15,7 @@ from syncflows.engine.crosswalk import Lookups, resolves
 from syncflows.engine.enums import DUE, RunStatus
 from syncflows.engine.limits import circuit
 from syncflows.engine.models import Run
+from syncflows.engine.replays import carrying as replays
 from syncflows.engine.soft import bulk, gating
 from syncflows.enums import HoldReason
 from syncflows.governance import catalog
@@ -33,6 +34,7 @@ def sweep() -> dict[str, int]:
     if gating.due():
         jobs.ring("engine.ask_gates", at_most_every_s=2)
     bulk.nudge_silent()
+    replays.nudge_all()
     due = due_count()
     if due:
         jobs.ring("engine.work")

@@ -5,6 +5,7 @@ Who may is checked by the caller, with `check_user_can_take_back`; what may be d
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.db import transaction
@@ -79,18 +80,23 @@ def start_over(run: Run) -> dict[str, Any]:
     if run.compensation is None:
         return {}
     steps = list(Step.objects.filter(run=run).order_by("index"))
-    open_ = [step.name for step in undos.current(steps) if step.status in IN_FLIGHT]
-    if open_:
-        raise Conflict(
-            f"Whether {', '.join(open_)} happened is not known yet, so nothing can be written anew. Compensate again first: it looks.",
-            code="undo_unknown",
-        )
+    check_undos_are_known(steps)
     past = [step for step in steps if step.status == StepStatus.COMPENSATED and step.index < undos.FIRST_UNDO]
     place = max([undos.FIRST_KEPT - 1, *(step.index for step in steps)])
     for offset, step in enumerate([*past, *undos.current(steps)], start=1):
         step.index = place + offset
         step.save(update_fields=["index"])
     return {"compensation": None}
+
+
+def check_undos_are_known(steps: Sequence[Step]) -> None:
+    """Raises Conflict while the outcome of an undo is not known."""
+    open_ = [step.name for step in undos.current(steps) if step.status in IN_FLIGHT]
+    if open_:
+        raise Conflict(
+            f"Whether {', '.join(open_)} happened is not known yet, so nothing can be written anew. Compensate again first: it looks.",
+            code="undo_unknown",
+        )
 
 
 def _refuse_behind_newer(run: Run) -> None:

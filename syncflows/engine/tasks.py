@@ -14,6 +14,7 @@ from syncflows.engine import batch, partitions, sweeping
 from syncflows.engine.control import bulk_jobs
 from syncflows.engine.control.models import RunBulk
 from syncflows.engine.models import StagedBulk
+from syncflows.engine.replays import carrying
 from syncflows.engine.soft import bulk, gating
 
 log = logging.getLogger(__name__)
@@ -75,3 +76,10 @@ def carry_run_bulk(*, job_id: int) -> None:
     found = RunBulk.objects.select_related("by").filter(pk=job_id).first()
     if found is not None:
         bulk_jobs.carry(found)
+
+
+@shared_task(name="engine.replay")
+def replay(*, job_id: int) -> None:
+    """Carry a replay on: preview, start what its pace allows, note what ended; and ring again while something waits."""
+    if carrying.carry(job_id):
+        jobs.ring(carrying.TASK, at_most_every_s=carrying.EVERY_S, job_id=job_id)

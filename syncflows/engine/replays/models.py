@@ -30,7 +30,6 @@ class ReplayJob(models.Model):
     looks = models.BooleanField(default=True, help_text="whether the preview asks the target what it holds now")
     per_second = models.PositiveIntegerField(default=10, help_text="records started a second, at most")
     total = models.PositiveIntegerField(default=0, help_text="items")
-    newest_id = models.BigIntegerField(null=True, help_text="the newest run when the selection was evaluated")
     problem = models.TextField(blank=True, help_text="why it could not go on")
     made_at = models.DateTimeField(auto_now_add=True)
     evaluated_at = models.DateTimeField(null=True, blank=True, help_text="when the selection was evaluated")
