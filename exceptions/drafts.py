@@ -49,6 +49,9 @@ def make(failures: Sequence[Failure], *, subjects: Sequence[str] | None, now: da
             assigned = people.assign(failure)
             drafts[subject] = Draft(_ticket(failure, subject, run, assigned, now), assigned)
         drafts[subject].failures.append(failure)
+    for draft in drafts.values():
+        if draft.failures[0].batch:
+            draft.ticket.times_seen = len(draft.failures)
     return [drafts[subject] for subject in sorted(drafts)]
 
 

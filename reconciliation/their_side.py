@@ -33,7 +33,7 @@ class Target:
             )
         self._rule, self._system = about.rule, about.system
         self._connector = connection(about.system)
-        self._writing = _writing_operation(about)
+        self._writing = writing_operation(about)
         self.can_find = bool(self._writing)
 
     def listed(self, *, first: date, last: date) -> Iterator[JSON]:
@@ -62,7 +62,7 @@ class Target:
             return []
 
 
-def _writing_operation(about: Subject) -> str:
+def writing_operation(about: Subject) -> str:
     """The operation that writes what the rule compares: the step with the same reference, else the first into that system."""
     steps = [step for step in about.flow.spec.steps if step.system == about.rule.system]
     same = [step for step in steps if step.reference == about.rule.ours]

@@ -9,14 +9,16 @@ from meshline.kernel.actors import Actor
 from meshline.kernel.errors import Conflict, Unavailable
 from meshline.kernel.navigation import Badge, User, register_badge
 from meshline.kernel.ui_enums import Tone
-from reconciliation import discrepancies, recheck, selectors
+from reconciliation import discrepancies, recheck, selectors, staged
 from reconciliation.models import Discrepancy
+from syncflows import hooks
 from syncflows.connectors.errors import ConnectorError
 
 
 def register() -> None:
     proofs.require(discrepancies.SUBJECT, proofs.Proof(prove=prove, waive=waive))
     register_badge("reconciliation", badge)
+    hooks.on_compare_staged(staged.see)
 
 
 def prove(ticket: Ticket, note: str, by: Actor) -> None:

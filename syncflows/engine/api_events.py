@@ -12,6 +12,7 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from meshline.kernel import actors
 from meshline.kernel.api.idempotency import idempotent
 from meshline.kernel.errors import NotAllowed
 from ownership.enums import Scope
@@ -19,6 +20,7 @@ from ownership.models import ApiToken
 from syncflows.engine import bodies, cloudevents, doorways
 from syncflows.engine.api_arrivals import EventList
 from syncflows.engine.door import groups, sent_events
+from syncflows.engine.soft import batches
 from syncflows.governance import catalog
 
 
@@ -59,5 +61,6 @@ class Events(EventList):
         body = bodies.read(request._request)
         headers = {name.lower(): value for name, value in request.headers.items()}
         delivery = sent_events.read(request.auth, headers=headers, body=body, definitions=catalog.current())
-        status, document = delivery.tell(groups.take(delivery.arrivals, size_bytes=len(body)))
+        arrivals = batches.marked(delivery.arrivals, headers=headers, by=actors.of(request.user))
+        status, document = delivery.tell(groups.take(arrivals, size_bytes=len(body)))
         return Response(document, status=status)

@@ -1,6 +1,6 @@
 """Addresses below /api/v1/ of what arrived and what was made of it."""
 
-from django.urls import path
+from django.urls import include, path
 
 from syncflows.engine import api_arrivals, api_events, api_runs, api_trace
 from syncflows.engine.control import api
@@ -19,5 +19,6 @@ urlpatterns = [
     path("runs/<slug:public_id>/resume/", api.RunResume.as_view(), name="api-run-resume"),
     path("runs/<slug:public_id>/skip/", api.RunSkip.as_view(), name="api-run-skip"),
     path("runs/<slug:public_id>/give-up/", api.RunGiveUp.as_view(), name="api-run-give-up"),
+    path("", include("syncflows.engine.soft.api_urls")),
     path("trace/", api_trace.TraceFind.as_view(), name="api-trace"),
 ]

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.db import models
-from django.db.models import Aggregate, Count, F, Q, Sum
+from django.db.models import Aggregate, Count, Exists, F, OuterRef, Q, Sum
 from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.utils import timezone
@@ -81,13 +81,14 @@ def since(span: timedelta) -> datetime:
 
 
 def runs_url(**filters: object) -> str:
-    """The list of runs, narrowed; synthetic traffic left out."""
+    """The list of runs, narrowed; synthetic traffic and staged imports left out."""
     texts = {name: value.isoformat() if isinstance(value, datetime) else str(value) for name, value in filters.items()}
-    return f"{reverse('runs')}?{urlencode({**texts, 'synthetic': 'false'})}"
+    return f"{reverse('runs')}?{urlencode({**texts, 'synthetic': 'false', 'imported': 'false'})}"
 
 
 def real() -> models.QuerySet[Run]:
-    return Run.objects.filter(event__synthetic=False)
+    """Without synthetic traffic, and without staged imports: history is not live, whatever becomes of it."""
+    return Run.objects.filter(event__synthetic=False, batch="")
 
 
 def unfinished() -> list[StatusCount]:
@@ -141,7 +142,8 @@ def measured(prefix: str = "event__") -> Q:
 
 def delivered_records(after: datetime) -> models.QuerySet[CanonicalRecord]:
     """Records whose delivery the far side confirmed since; however many events spoke of one, it counts once."""
-    return CanonicalRecord.objects.filter(delivered_at__gte=after, event__synthetic=False)
+    imported = Exists(Run.objects.filter(pk=OuterRef("run_id")).exclude(batch=""))
+    return CanonicalRecord.objects.filter(~imported, delivered_at__gte=after, event__synthetic=False)
 
 
 def delivered(after: datetime, *, flows: Collection[str]) -> Delivered:

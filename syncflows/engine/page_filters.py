@@ -56,6 +56,8 @@ class RunPageFilter(RunFilter):
     delivered_after = filters.IsoDateTimeFilter(method="filter_delivered", widget=forms.HiddenInput)
     untouched = filters.BooleanFilter(method="filter_untouched", widget=forms.HiddenInput)
     synthetic = filters.BooleanFilter(field_name="event__synthetic", widget=forms.HiddenInput)
+    imported = filters.BooleanFilter(method="filter_imported", widget=forms.HiddenInput)
+    batch = filters.CharFilter(field_name="batch", widget=forms.HiddenInput)
     currency = filters.CharFilter(field_name="currency", widget=forms.HiddenInput)
     hold_reason = filters.ChoiceFilter(choices=HoldReason.choices, label="Held because", empty_label="Any hold")
     system = filters.CharFilter(method="filter_system", label="System still to write to", widget=forms.Select)
@@ -90,6 +92,10 @@ class RunPageFilter(RunFilter):
     def filter_history(self, queryset: QuerySet[Run], name: str, value: bool) -> QuerySet[Run]:
         """Whether its event was received long after it occurred: imported history, which no latency measures."""
         return queryset.exclude(figures.measured()) if value else queryset.filter(figures.measured())
+
+    def filter_imported(self, queryset: QuerySet[Run], name: str, value: bool) -> QuerySet[Run]:
+        """Whether it came with a staged import."""
+        return queryset.exclude(batch="") if value else queryset.filter(batch="")
 
     def filter_flows(self, queryset: QuerySet[Run], name: str, value: str) -> QuerySet[Run]:
         return queryset.filter(flow__in=value.split(","))

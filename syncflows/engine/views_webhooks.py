@@ -9,10 +9,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from meshline.kernel import actors
 from syncflows.connectors.errors import BadWebhook, Misconfigured
 from syncflows.engine import bodies, doorways
 from syncflows.engine.door import groups, webhooks
 from syncflows.engine.door.deliveries import Delivery
+from syncflows.engine.soft import batches
 from syncflows.governance import catalog
 
 
@@ -35,5 +37,6 @@ class SystemWebhook(APIView):
             )
         except (BadWebhook, Misconfigured) as error:
             raise webhooks.refusal(error, system=system) from error
-        status, document = delivery.tell(groups.take(delivery.arrivals, size_bytes=len(body)))
+        arrivals = batches.marked(delivery.arrivals, headers=headers, by=actors.system(f"webhook of {system}"))
+        status, document = delivery.tell(groups.take(arrivals, size_bytes=len(body)))
         return Response(document, status=status)

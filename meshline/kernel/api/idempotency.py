@@ -166,7 +166,9 @@ def _fingerprint(request: Request) -> str:
     raw = request._request
     if "chunked" in raw.headers.get("Transfer-Encoding", "").lower():
         raise LengthRequired(f"A request with an {HEADER} needs a Content-Length: send its body whole, not in chunks.")
-    content = sorted((name.lower(), value) for name, value in raw.headers.items() if name.lower().startswith("ce-"))
+    content = sorted(
+        (name.lower(), value) for name, value in raw.headers.items() if name.lower().startswith(("ce-", "meshline-"))
+    )
     parts = [raw.method, raw.get_full_path(), raw.headers.get("Content-Type", ""), repr(content)]
     return hashlib.sha256("\n".join(str(part) for part in parts).encode() + b"\n" + raw.body).hexdigest()
 

@@ -24,6 +24,7 @@ from ownership import tokens
 from ownership.enums import Scope
 from syncflows.engine.door import groups, memory, sent_events, webhooks
 from syncflows.engine.door.deliveries import Delivery
+from syncflows.engine.soft import batches
 
 log = logging.getLogger(__name__)
 WEBHOOK = re.compile(r"/ingest/([-a-zA-Z0-9_]+)/")
@@ -133,10 +134,11 @@ def secret_of(asked: Asked) -> str:
 
 
 def _is_plain(asked: Asked) -> bool:
-    """Not one of the rarer kinds that the views know how to answer: a host that is not ours, a repeated call with a key."""
+    """Not one of the rarer kinds that the views know how to answer: a host that is not ours, a repeated call with a key, a staged import."""
     domain, _ = split_domain_port(asked.headers.get("host", ""))
     allowed = settings.ALLOWED_HOSTS or (LOCAL_HOSTS if settings.DEBUG else [])
-    return "idempotency-key" not in asked.headers and bool(domain) and validate_host(domain, allowed)
+    rare = "idempotency-key" in asked.headers or batches.HEADER in asked.headers
+    return not rare and bool(domain) and validate_host(domain, allowed)
 
 
 def _store(delivery: Delivery, *, size_bytes: int) -> Awaitable[list[Any]]:

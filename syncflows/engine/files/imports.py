@@ -51,7 +51,7 @@ class Summary:
 
 @dataclass(frozen=True)
 class Plan:
-    """How one file will be read. `open_rows` reads its rows from the start."""
+    """How one file will be read. `open_rows` reads its rows from the start; `batch` the staged import it is, or empty."""
 
     path: Path
     name: str
@@ -61,10 +61,11 @@ class Plan:
     size_bytes: int
     identity: str
     definitions: Catalog
+    batch: str
     open_rows: Callable[[TextIO], Iterator[Row]]
 
 
-def plan(path: Path, *, system: str, type_: str = "", name: str = "", form: str = "") -> Plan:
+def plan(path: Path, *, system: str, type_: str = "", name: str = "", form: str = "", batch: str = "") -> Plan:
     """Look at the file and the definitions, and decide. Raises UnusableFile, Missing. `form` csv, jsonl or json where the name does not say."""
     definitions = catalog.current()
     candidates = tables.contracts_of(definitions, system=system, type_=type_)
@@ -81,8 +82,10 @@ def plan(path: Path, *, system: str, type_: str = "", name: str = "", form: str 
         with lines.open_text(path, seen.encoding) as handle:
             contract = tables.contract_of_objects(path, read(handle), candidates)
     chosen = type_ or contract.spec.types[0]
-    identity = fingerprint.of([seen.digest, contract.name, chosen])
-    return Plan(path, name or path.name, system, chosen, seen.encoding, seen.size_bytes, identity, definitions, read)
+    identity = fingerprint.of([seen.digest, contract.name, chosen, *([batch] if batch else [])])
+    return Plan(
+        path, name or path.name, system, chosen, seen.encoding, seen.size_bytes, identity, definitions, batch, read
+    )
 
 
 def begin(found: Plan) -> SourceFile:
@@ -142,6 +145,7 @@ def _arrival(found: Plan, row: Row) -> Arrival:
         line=row.line,
         raw=row.raw,
         problem=problem,
+        batch=found.batch,
     )
 
 

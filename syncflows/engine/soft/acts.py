@@ -144,6 +144,15 @@ def approve(ids: Collection[int], *, by: User, reason: str) -> list[Result]:
     return act.results
 
 
+def perform(action: StagedAction, ids: Collection[int], *, by: User, reason: str) -> list[Result]:
+    """What a page or the API asks for by its name. Raises and locks as that act."""
+    if action == StagedAction.REVOKE:
+        return revoke(ids, by=by, reason=reason)
+    if action == StagedAction.APPROVE:
+        return approve(ids, by=by, reason=reason)
+    return promote(ids, by=by, reason=reason, mode=action)
+
+
 def only(results: Sequence[Result]) -> StagedDocument:
     """The document of a single act. Raises what stood against it."""
     if not results:

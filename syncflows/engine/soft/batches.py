@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -15,11 +15,13 @@ from django.utils import timezone
 from meshline.audit import ledger as audit
 from meshline.kernel.actors import Actor
 from meshline.kernel.errors import Invalid
+from syncflows.engine.arrivals import Arrival
 from syncflows.engine.enums import PARKED, EventStatus, RunStatus, StagedStatus, StagedVerdict
 from syncflows.engine.models import LineageFact, Run
 from syncflows.engine.soft.models import StagedBatch, StagedDocument
 from syncflows.enums import HoldReason
 
+HEADER = "meshline-staged"
 LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,79}")
 
 
@@ -64,6 +66,14 @@ def begin(label: str, *, by: Actor) -> StagedBatch:
             found.save(update_fields=["importers"])
             audit.append(act="staged_import.began", by=by, object_kind="staged_import", object_id=label)
     return found
+
+
+def marked(arrivals: Sequence[Arrival], *, headers: Mapping[str, str], by: Actor) -> list[Arrival]:
+    """The arrivals of a request; of the staged import that its header names, if any. `headers` by lower-case name. Raises BadLabel."""
+    if HEADER not in headers or not arrivals:
+        return list(arrivals)
+    label = begin(headers[HEADER].strip(), by=by).label
+    return [replace(arrival, batch=label) for arrival in arrivals]
 
 
 def standings(batches: Sequence[StagedBatch]) -> list[Standing]:

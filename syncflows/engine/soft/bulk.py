@@ -202,15 +202,9 @@ def _do(found: StagedBulk, items: dict[int, int]) -> None:
 
 
 def _acted(found: StagedBulk, ids: list[int]) -> list[acts.Result]:
-    match StagedAction(found.action):
-        case StagedAction.REVOKE:
-            return acts.revoke(ids, by=found.by, reason=found.reason)
-        case StagedAction.APPROVE:
-            return acts.approve(ids, by=found.by, reason=found.reason)
-        case StagedAction.COMPARE:
-            return _compared(ids, by=actors.of(found.by))
-        case mode:
-            return acts.promote(ids, by=found.by, reason=found.reason, mode=mode)
+    if found.action == StagedAction.COMPARE:
+        return _compared(ids, by=actors.of(found.by))
+    return acts.perform(StagedAction(found.action), ids, by=found.by, reason=found.reason)
 
 
 def _compared(ids: list[int], *, by: Actor) -> list[acts.Result]:

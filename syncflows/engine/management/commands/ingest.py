@@ -11,8 +11,11 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import InterfaceError, OperationalError
 from tqdm import tqdm
 
-from meshline.kernel.errors import MeshlineError
+from meshline.kernel import actors
+from meshline.kernel.errors import Invalid, MeshlineError, Missing
+from ownership.models import User
 from syncflows.engine.files import imports
+from syncflows.engine.soft import batches
 
 REFUSED, DATABASE_DOWN = 1, 2
 SPOOL_CHUNK_BYTES = 1 << 20
@@ -27,15 +30,25 @@ class Command(BaseCommand):
         parser.add_argument(
             "--type", default="", help="the event type; default: the contract whose columns the file has"
         )
+        parser.add_argument(
+            "--staged", action="store_true", help="stage every write of it in the soft ledger; nothing goes out"
+        )
+        parser.add_argument(
+            "--batch", default="", help="label of the staged import; default: the file's name and the minute"
+        )
+        parser.add_argument("--by", default="", metavar="USER", help="who imports; they may not approve it later")
 
     def handle(self, *args: Any, file: str, system: str, type: str, **options: Any) -> None:  # noqa: A002 - the option's name
         try:
+            batch = self._begin(file, **options)
             if file == "-":
                 with tempfile.NamedTemporaryFile(prefix="meshline-ingest-") as spool:
                     form = _spool(sys.stdin.buffer, spool)
-                    summary = self._run(Path(spool.name), system=system, type_=type, name="standard input", form=form)
+                    summary = self._run(
+                        Path(spool.name), system=system, type_=type, name="standard input", form=form, batch=batch
+                    )
             else:
-                summary = self._run(Path(file), system=system, type_=type)
+                summary = self._run(Path(file), system=system, type_=type, batch=batch)
         except MeshlineError as error:
             raise CommandError(error.message, returncode=REFUSED) from error
         except (OperationalError, InterfaceError) as error:
@@ -44,7 +57,22 @@ class Command(BaseCommand):
                 f"The database does not answer ({said}). What was committed stays; run this again and it goes on from there.",
                 returncode=DATABASE_DOWN,
             ) from error
-        self.stdout.write(json.dumps(summary.as_json()))
+        self.stdout.write(json.dumps({**summary.as_json(), **({"batch": batch} if batch else {})}))
+
+    def _begin(self, file: str, *, staged: bool, batch: str, by: str, **_: Any) -> str:
+        """The label of the staged import, or empty. Raises Invalid, Missing."""
+        if not staged:
+            if batch:
+                raise Invalid("--batch names a staged import: say --staged, too.", code="batch_not_staged")
+            return ""
+        who = actors.system("command line")
+        if by:
+            user = User.objects.filter(username=by).first()
+            if user is None:
+                raise Missing(f"There is no user {by!r}.", code="unknown_user")
+            who = actors.of(user)
+        name = "standard-input" if file == "-" else Path(file).name
+        return batches.begin(batch or batches.default_label(name), by=who).label
 
     def _run(self, path: Path, **how: Any) -> imports.Summary:
         found = imports.plan(path, **how)
