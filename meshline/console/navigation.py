@@ -21,6 +21,7 @@ ENTRIES = (
     Entry(key="approvals", label="Approvals", url_name="approvals", go_key="a"),
     Entry(key="trace", label="Trace", url_name="trace", go_key="t"),
     Entry(key="flows", label="Flows", url_name="flows", go_key="f"),
+    Entry(key="staged", label="Staged", url_name="staged", go_key="d"),
     Entry(key="reconciliation", label="Reconciliation", url_name="reconciliation", go_key="r"),
     Entry(key="systems", label="Systems", url_name="systems", go_key="s"),
     Entry(key="ownership", label="Ownership", url_name="ownership", go_key="w"),

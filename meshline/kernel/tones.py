@@ -31,6 +31,9 @@ _TONES: dict[str, Tone] = {
     # systems
     "up": Tone.GREEN, "degraded": Tone.YELLOW, "down": Tone.RED, "paused": Tone.PURPLE,
     "not_sent": Tone.NEUTRAL, "planned": Tone.NEUTRAL, "accepted": Tone.GREEN, "unrouted": Tone.NEUTRAL, "released": Tone.BLUE, "retired": Tone.NEUTRAL,
+    # the soft ledger
+    "staged": Tone.BLUE, "promoting": Tone.CYAN, "promoted": Tone.GREEN, "revoked": Tone.NEUTRAL, "missing": Tone.YELLOW, "found": Tone.TEAL,
+    "by_hand": Tone.NEUTRAL, "shut": Tone.ORANGE,
     # severities
     "soft": Tone.YELLOW, "hard": Tone.RED,
 }  # fmt: skip

@@ -1,12 +1,13 @@
 """Pages of the engine: runs, trace, flows, systems."""
 
-from django.urls import path
+from django.urls import include, path
 
 from syncflows.engine import views, views_flows, views_systems
 from syncflows.engine.control import views as control
 from syncflows.engine.replays import views as replays
 
 urlpatterns = [
+    path("", include("syncflows.engine.soft.urls")),
     path("runs/", views.runs, name="runs"),
     path("runs/export.csv", views.runs_csv, name="runs-csv"),
     path("runs/bulk/", control.choose, name="runs-choose"),

@@ -116,7 +116,7 @@ class StagedResultOutput(serializers.Serializer):
 class StagedImportOutput(serializers.Serializer):
     """A staged import and how it stands."""
 
-    label = serializers.CharField(source="batch.label")
+    label = serializers.CharField(source="batch.label")  # type: ignore[assignment]  # a field named as the property of fields
     imported_by = serializers.CharField(source="batch.imported_by")
     began_at = Time(source="batch.began_at")
     documents = Json(help_text="documents by status")

@@ -126,7 +126,7 @@ def _listed(rows: QuerySet[StagedDocument]) -> dict[str, Any]:
 def _previewed(found: bulk.Preview) -> dict[str, Any]:
     return {
         "dry_run": True, "total": found.total, "looked_at": found.looked_at, "allowed": found.allowed, "refused": found.refused,
-        "amounts": {code: exact(value, code)["amount"] for code, value in found.amounts.items()}, "verdicts": dict(found.verdicts), "refusals": dict(found.refusals),
+        "amounts": {code: (exact(value, code) or {}).get("amount") for code, value in found.amounts.items()}, "verdicts": dict(found.verdicts), "refusals": dict(found.refusals),
     }  # fmt: skip
 
 
