@@ -49,7 +49,9 @@ def act(request: HttpRequest, public_id: str) -> HttpResponse:
     found = bulk.get(public_id, by=person(request))
     if found.asked_at:
         return page(request, TEMPLATE, _progress(found), partial="staged-live")
-    form = BulkForm(request.POST if request.method == "POST" else None, needs_reason=found.action != StagedAction.COMPARE)
+    form = BulkForm(
+        request.POST if request.method == "POST" else None, needs_reason=found.action != StagedAction.COMPARE
+    )
     if request.method == "POST" and form.is_valid():
         try:
             bulk.ask(found, reason=form.cleaned_data.get("reason", ""), by=person(request))
