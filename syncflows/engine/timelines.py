@@ -8,7 +8,9 @@ from typing import Any
 from syncflows.engine.enums import SETTLED, TERMINAL, FactKind, RunStatus
 from syncflows.engine.models import LineageFact, Run, Step
 
-WAITING = frozenset({FactKind.STAGED, FactKind.HELD, FactKind.RETRY, FactKind.TICKET, FactKind.UNROUTED, FactKind.PAUSED})
+WAITING = frozenset(
+    {FactKind.STAGED, FactKind.HELD, FactKind.RETRY, FactKind.TICKET, FactKind.UNROUTED, FactKind.PAUSED}
+)
 FAILED = frozenset({FactKind.FAILED, FactKind.ERRORED, FactKind.QUARANTINED})
 QUIET = frozenset({FactKind.IGNORED, FactKind.SUPERSEDED, FactKind.CANCELLED})
 GOOD_VERDICTS = frozenset({"allow", "", None})

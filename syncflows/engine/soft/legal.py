@@ -13,7 +13,7 @@ from syncflows.engine.enums import (
     StagedStatus,
     StagedVerdict,
 )
-from syncflows.engine.models import Run, Step
+from syncflows.engine.models import Run
 from syncflows.engine.ordering import SPOKEN, place
 from syncflows.engine.soft.models import StagedDocument
 from syncflows.enums import HoldReason
@@ -59,8 +59,8 @@ def refusal(
 def refusal_to_revoke(row: StagedDocument, run: Run) -> Conflict | None:
     if row.status == StagedStatus.PROMOTED:
         return Conflict(
-            f"{row.public_id} is written: {row.system} has it as {row.external_id or row.reference}. Taking it back is a compensation, and step {row.step} "
-            "has no undo. Undo it in the target, or give the step one.",
+            f"{row.public_id} is written: {row.system} has it as {row.external_id or row.reference}. Revoking would leave it there; taking it back is a "
+            f"compensation. Take back {run.public_id} where it waits for a person and step {row.step} has an undo; else undo it in {row.system}.",
             code="no_undo",
         )
     return _not_staged(row) or _running(row, run)
@@ -175,7 +175,3 @@ def get(public_id: str) -> StagedDocument:
             f"There is no staged document {public_id}. It may be mistyped; look in the list of staged documents."
         )
     return row
-
-
-def steps_before(row: StagedDocument) -> list[Step]:
-    return list(Step.objects.filter(run=row.run_id, index__lt=row.step_index))

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from syncflows.engine.carry import Carry, Rest
-from syncflows.engine.enums import IN_FLIGHT, AttemptStatus, RunStatus, StepStatus
+from syncflows.engine.enums import IN_FLIGHT, SETTLED, AttemptStatus, RunStatus
 from syncflows.engine.models import Step
 from syncflows.engine.plans import is_late
 from syncflows.engine.soft import marks
@@ -52,7 +52,7 @@ def _reason(step: Step, *, gone: bool) -> str:
 
 
 def _can_stage(carry: Carry, step: Step) -> bool:
-    undone = step.status != StepStatus.DONE and not is_late(step) and not _under_way(carry, step)
+    undone = step.status not in SETTLED and not is_late(step) and not _under_way(carry, step)
     return undone and marks.is_soft(carry.run, carry.flow.spec, step)
 
 
