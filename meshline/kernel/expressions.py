@@ -235,6 +235,17 @@ def _rounded(value: Any, digits: int = 2) -> Decimal:
     return decimal(value).quantize(Decimal(1).scaleb(-digits), rounding=ROUND_HALF_UP, context=EXACT)
 
 
+def _odata(value: Any) -> str:
+    """A text literal of OData (OASIS OData 4.01, ABNF: a quote is doubled)."""
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+def _soql(value: Any) -> str:
+    """A text literal of SOQL ("Quoted String Escape Sequences")."""
+    escaped = str(value).replace("\\", "\\\\").replace("'", "\\'").replace('"', '\\"')
+    return "'" + escaped.replace("\n", "\\n").replace("\r", "\\r") + "'"
+
+
 def _spoken(value: Any, currency: str) -> str:
     return str(Money(decimal(value), currency))
 
@@ -277,5 +288,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "lower": lambda value: str(value).casefold(),
     "upper": lambda value: str(value).upper(),
     "default": _default,
+    "odata": _odata,
+    "soql": _soql,
     "join": lambda values, separator: separator.join(str(value) for value in values),
 }

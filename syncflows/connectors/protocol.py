@@ -5,7 +5,7 @@ Values in and out are JSON-compatible; amounts travel as numerals in text. A con
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -51,6 +51,7 @@ class Call:
 
     operation: name. document: the body, mapped. reference: our key in the far side's document. idempotency_key: deterministic.
     attempt: 1 for the first. external_id: the far side's id of the document, for updates and cancellations. correlation: headers to propagate (traceparent).
+    check: to be called as the last thing before the request is written to the wire; it raises Transient where the write is not ours any more.
     """
 
     operation: str
@@ -60,6 +61,7 @@ class Call:
     attempt: int = 1
     external_id: str = ""
     correlation: Mapping[str, str] = field(default_factory=dict)
+    check: Callable[[], None] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)

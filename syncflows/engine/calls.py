@@ -11,6 +11,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -87,12 +88,17 @@ class Wave:
         with job.gate.turn(job) if job.gate else contextlib.nullcontext():
             if job.action == Action.PROBE:
                 return self.result(job, found=tuple(_find(job)))
-            if not self.holds():
-                raise Transient(
-                    f"{job.step.reference} was not sent: this worker lost touch with the database for too long.",
-                    code="lease_lost",
-                )
-            return self.result(job, answer=job.connector.execute(_request(job)))
+            self._check(job)
+            request = replace(_request(job), check=lambda: self._check(job))
+            return self.result(job, answer=job.connector.execute(request))
+
+    def _check(self, job: Job) -> None:
+        """Asked once more by the connector, as the last thing before it writes to the wire: it may have waited for a token, a connection, its turn."""
+        if not self.holds():
+            raise Transient(
+                f"{job.step.reference} was not sent: this worker lost touch with the database for too long.",
+                code="lease_lost",
+            )
 
 
 def _hung(job: Job, after_s: float) -> MeshlineError:

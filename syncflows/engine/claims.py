@@ -50,17 +50,22 @@ SELECT id, priority FROM candidate WHERE pg_try_advisory_xact_lock(hashtextexten
 LANES = 0x6C616E65  # seed that keeps the lanes' advisory locks apart from others'
 
 
+def _ticks() -> float:
+    """Seconds that go on while the machine sleeps: a lease runs out then too."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+
+
 @dataclass(frozen=True)
 class Lease:
-    """What one worker holds: `token` fences every later write; `run_ids` row numbers; `beats` when it was extended last (monotonic)."""
+    """What one worker holds: `token` fences every later write; `run_ids` row numbers; `beats` when it was extended last."""
 
     token: str
     run_ids: tuple[int, ...]
-    beats: list[float] = field(default_factory=lambda: [time.monotonic()], compare=False)
+    beats: list[float] = field(default_factory=lambda: [_ticks()], compare=False)
 
     def holds(self) -> bool:
         """Whether it has been extended in time, as far as this process can tell without asking."""
-        return time.monotonic() - self.beats[-1] < settings.MESHLINE_LEASE_S
+        return _ticks() - self.beats[-1] < settings.MESHLINE_LEASE_S
 
 
 def claim(*, limit: int) -> Lease:
@@ -170,7 +175,7 @@ def _beat(lease: Lease, stop: threading.Event) -> None:
 
 def _extend(lease: Lease) -> None:
     """Rows that the batch itself is writing at this moment are left to the next beat: waiting for them could deadlock with it."""
-    began = time.monotonic()
+    began = _ticks()
     with transaction.atomic():
         mine = Run.objects.select_for_update(of=("self",), skip_locked=True).filter(
             pk__in=lease.run_ids, lease_owner=lease.token, status=RunStatus.RUNNING

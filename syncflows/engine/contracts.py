@@ -19,6 +19,9 @@ TRUE, FALSE = frozenset({"true", "yes", "1", "y"}), frozenset({"false", "no", "0
 SHOWN_VIOLATIONS = 20
 
 
+KEY_LENGTH, SEQUENCE_LENGTH = 200, 60
+
+
 class Unreadable(MeshlineError):
     """A field's text is not what the contract says it is. `context["errors"]` lists {field, message}."""
 
@@ -80,7 +83,21 @@ def identify(contract: Versioned, payload: Mapping[str, Any]) -> Identity:
     event_id = _text(contract.spec.event_id, scope) if contract.spec.event_id else fingerprint.of(payload)
     sequence = _text(contract.spec.sequence, scope) if contract.spec.sequence else ""
     occurred = _text(contract.spec.occurred_at, scope) if contract.spec.occurred_at else ""
-    return Identity(key[:200], event_id[:200], sequence[:60], moment(occurred))
+    _fits("key", key, KEY_LENGTH, contract)
+    _fits("event_id", event_id, KEY_LENGTH, contract)
+    _fits("sequence", sequence, SEQUENCE_LENGTH, contract)
+    return Identity(key, event_id, sequence, moment(occurred))
+
+
+def _fits(field: str, value: str, length: int, contract: Versioned) -> None:
+    """Cut short, two records of the same beginning would become one. Raises Unreadable."""
+    if len(value) > length:
+        raise Unreadable(
+            f"The {field} of this event has {len(value)} characters, and at most {length} are kept: {value[:40]}… "
+            f"Choose a shorter one in contract {contract.name}, or correct the event.",
+            code=f"{field}_too_long",
+            context={"field": field, "length": len(value)},
+        )
 
 
 def violations(contract: Versioned, payload: Mapping[str, Any]) -> list[Violation]:

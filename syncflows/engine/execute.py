@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from meshline.kernel.errors import MeshlineError
 from meshline.kernel.expressions import EvaluationFailed
-from syncflows.connectors.errors import Misconfigured, Outage
+from syncflows.connectors.errors import Misconfigured, Outage, Rejected
 from syncflows.connectors.protocol import Answer, Connector, Guard, Operation
 from syncflows.engine import (
     budgets,
@@ -45,6 +45,11 @@ from syncflows.governance.enums import Kind
 from syncflows.governance.schemas.retries import Retry
 
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)  # what is looked for before the first write has settled long since
+DOUBTED = datetime(
+    1970, 1, 2, tzinfo=UTC
+)  # a refusal that something between us and the system may have spoken: looked up before it is sent again
+LOOKS = "looks"
+UNAVAILABLE = 503
 SAFE_TO_REPEAT = (Guard.IDEMPOTENCY_KEY, Guard.UPSERT)
 
 
@@ -167,7 +172,10 @@ def _probed(result: Result, now: datetime) -> outcomes.Outcome:
         )
     gone = job.carry.gone.get(job.step.index, ())
     found = [answer for answer in result.found if answer.external_id not in gone]
-    return outcomes.of_probe(found, sent_at=sent_at, update=is_update(job.step), **told)
+    outcome = outcomes.of_probe(found, sent_at=sent_at, update=is_update(job.step), **told)
+    if isinstance(outcome, outcomes.NotThere) and sent_at not in (LONG_AGO, DOUBTED):
+        return outcomes.looked(outcome, before=job.attempt.detail.get(LOOKS, 0), wanted=job.operation.looks, **told)
+    return outcome
 
 
 def give_up(carry: Carry, step: Step, outcome: outcomes.Outcome) -> None:
@@ -192,6 +200,10 @@ def _job(carry: Carry, step: Step, catalog: Catalog) -> Job | None:
     sent_at = _unanswered(step, last)
     if sent_at is not None and _must_look(carry, operation, last):
         return _probe(carry, step, system, connector, operation, last, sent_at)
+    if last is not None and _is_doubtful(last, operation, step):
+        if operation.guard == Guard.NONE:
+            return _probe(carry, step, system, connector, operation, last, DOUBTED)
+        return Job(carry, step, Action.PROBE, system, connector, operation, last, sent_at=DOUBTED)
     attempt = WriteAttempt(
         step=step,
         number=(last.number if last else 0) + 1,
@@ -212,6 +224,18 @@ def _must_look(carry: Carry, operation: Operation, last: WriteAttempt | None) ->
     if operation.guard not in SAFE_TO_REPEAT:
         return True
     return operation.finds and (carry.backward or (last is not None and last.error_code == undos.DUPLICATE))
+
+
+def _is_doubtful(last: WriteAttempt, operation: Operation, step: Step) -> bool:
+    """503 says that nothing was done; but a gateway says it too when it lost a system that had done it. Looking first costs one look-up."""
+    if (
+        last.status != AttemptStatus.REJECTED
+        or last.detail.get("status") != UNAVAILABLE
+        or step.sent_before is not None
+    ):
+        return False
+    unsafe = operation.guard in (Guard.LOOKUP, Guard.UNIQUE_REFERENCE) and operation.finds and not is_update(step)
+    return unsafe or operation.guard == Guard.NONE
 
 
 def _complete(carry: Carry, step: Step) -> None:
@@ -237,7 +261,7 @@ def _probe(
 ) -> Job | None:  # fmt: skip
     if operation.guard == Guard.NONE:
         remedy = f"{step.operation} of {step.system} offers no look-up, so nobody but a person can tell. Look there, then replay or close this."
-        message = f"{step.reference} was sent to {step.system} and not answered; whether it arrived cannot be looked up"
+        message = f"{step.reference} was sent to {step.system} without a trustworthy answer; whether it arrived cannot be looked up"
         give_up(carry, step, outcomes.GiveUp(ExceptionClass.PARTIAL, "outcome_unknown", message, remedy))
         return None
     if last is None or last.status not in (AttemptStatus.SENT, AttemptStatus.UNKNOWN):
@@ -295,7 +319,7 @@ def _part_done(carry: Carry) -> bool:
 def _spent(found: outcomes.Outcome, job: Job) -> outcomes.Outcome:
     """A write that vanishes each time it is sent is not sent for ever: `tries` counts this claim too."""
     aside = job.carry.backward and job.step.undoes is None  # it is not sent again anyway
-    if not isinstance(found, outcomes.NotThere) or job.sent_at == LONG_AGO or aside:
+    if not isinstance(found, outcomes.NotThere) or job.sent_at in (LONG_AGO, DOUBTED) or aside:
         return found
     budget, now = budgets.of(job), timezone.now()
     sent = budget.tries - 1
@@ -306,6 +330,8 @@ def _spent(found: outcomes.Outcome, job: Job) -> outcomes.Outcome:
 
 def _still_unknown(found: outcomes.Outcome, job: Job, error: BaseException) -> outcomes.Outcome:
     """An error of a probe says nothing of the write: it stays unknown, and is never given up as if it had not happened."""
+    if job.action == Action.PROBE and isinstance(error, Rejected):
+        return outcomes.look_up_refused(error, reference=job.step.reference, system=job.step.system)
     if job.action == Action.PROBE and isinstance(found, outcomes.Unknown | outcomes.Again):
         return outcomes.Again(
             found.due_at,

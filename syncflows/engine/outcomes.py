@@ -14,6 +14,8 @@ from syncflows.engine.retry import Budget
 from syncflows.enums import ExceptionClass, Severity
 
 PROBE_SOON_S = 1.0
+RECORDS_SHOWN = 10
+LOOK_AGAIN_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -26,10 +28,11 @@ class Done:
 
 @dataclass(frozen=True)
 class Unknown:
-    """It may have happened. Probe at `due_at`; never send before."""
+    """It may have happened. Probe at `due_at`; never send before. `looks` how many settled look-ups in a row have found nothing."""
 
     due_at: datetime
     message: str
+    looks: int = 0
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,10 @@ def of_probe(
             "Decide which one stands, cancel the others in the target, then replay: the one that is left is adopted."
         )
         message = f"{system} holds {reference} {len(answers)} times: {ids}"
-        return GiveUp(ExceptionClass.DUPLICATE, "reference_found_twice", message, remedy, Severity.HARD)
+        both = [{"external_id": answer.external_id, "document": answer.document} for answer in answers[:RECORDS_SHOWN]]
+        return GiveUp(
+            ExceptionClass.DUPLICATE, "reference_found_twice", message, remedy, Severity.HARD, {"records": both}
+        )
     settled_at = sent_at + timedelta(seconds=settle_s)
     if now < settled_at:
         return Unknown(
@@ -130,6 +136,26 @@ def of_undo_probe(
             f"{reference} is not taken back in {system} as far as can be seen; that counts only after {settle_s:g} s",
         )
     return NotThere()
+
+
+def looked(
+    found: NotThere, *, before: int, wanted: int, now: datetime, settle_s: float, reference: str, system: str
+) -> Outcome:
+    """Nothing was found; that is believed after as many look-ups in a row as the definition wants. `before`: how many found nothing until now."""
+    looks = before + 1
+    if looks >= wanted:
+        return found
+    due_at = now + timedelta(seconds=max(settle_s, LOOK_AGAIN_S) / wanted)
+    return Unknown(
+        due_at, f"{reference} is not in {system} in look-up {looks} of {wanted}; nothing is sent before the last", looks
+    )
+
+
+def look_up_refused(error: MeshlineError, *, reference: str, system: str) -> GiveUp:
+    """The far side refuses to be asked: that says nothing of the write."""
+    message = f"{system} refuses the look-up of {reference}, so whether it was written is not known: {error.message}"
+    remedy = f"Nothing was sent again. Mend how {system} is looked up (the operation's `find`, our credential there), then replay: it is looked up first."
+    return GiveUp(ExceptionClass.INTERNAL, "look_up_refused", message, remedy)
 
 
 def vanished(reference: str, *, system: str, tries: int) -> GiveUp:

@@ -16,6 +16,7 @@ from syncflows.governance.schemas.base import ENGINE_FUNCTIONS
 from syncflows.governance.schemas.flows import Step as StepSpec
 
 _late: dict[tuple[int, str, int], bool] = {}
+REFERENCE_LENGTH = 200
 LATE = ""  # the document's fingerprint of a step whose document reads what earlier steps answered
 
 
@@ -76,10 +77,17 @@ def _step(carry: Carry, index: int, spec: StepSpec, scope: Scope) -> Step | None
             f"The reference `{spec.reference}` of step {spec.name} is empty for {carry.run.canonical_key}.",
             context={"step": spec.name},
         )
+    if len(reference) > REFERENCE_LENGTH:
+        raise NoReference(
+            f"The reference of step {spec.name} has {len(reference)} characters for {carry.run.canonical_key[:60]}; at most {REFERENCE_LENGTH} are kept, and cut "
+            "short it could be another document's.",
+            code="reference_too_long",
+            context={"step": spec.name},
+        )
     late = _reads_answers(carry.flow, index)
     document = {} if late else templates.evaluate(spec.document, scope)
     return Step(
-        run=carry.run, index=index, name=spec.name, system=spec.system, operation=spec.operation, status=StepStatus.PLANNED, reference=reference[:200],
+        run=carry.run, index=index, name=spec.name, system=spec.system, operation=spec.operation, status=StepStatus.PLANNED, reference=reference,
         idempotency_key=idempotency_key(system=spec.system, operation=spec.operation, reference=reference), document=document,
         document_fingerprint=LATE if late else fingerprint.of(document),
     )  # fmt: skip

@@ -132,6 +132,8 @@ def _done(job: Job, answer: Answer, *, found: bool) -> None:
 def _unknown(job: Job, outcome: outcomes.Unknown, result: Result) -> None:
     job.step.status, job.attempt.status = StepStatus.UNKNOWN, AttemptStatus.UNKNOWN
     _note_error(job, result)
+    if outcome.looks:
+        job.attempt.detail = {**job.attempt.detail, execute.LOOKS: outcome.looks}
     kind = FactKind.PROBED if job.action == Action.PROBE else FactKind.ANSWERED
     job.carry.say(
         kind,
@@ -202,9 +204,13 @@ def _errored(job: Job, result: Result) -> None:
 
 
 def _note_error(job: Job, result: Result) -> None:
+    """What a write was answered stays with its attempt, whatever the look-ups say that follow it."""
     error = result.error
-    if job.action == Action.SEND:
-        job.attempt.answered_at = timezone.now()
+    if job.action == Action.PROBE:
+        job.attempt.error = jsontext.mended(str(error))[:4000] if error else job.attempt.error
+        job.attempt.detail = {name: value for name, value in job.attempt.detail.items() if name != execute.LOOKS}
+        return
+    job.attempt.answered_at = timezone.now()
     job.attempt.error_code = str(getattr(error, "code", type(error).__name__ if error else ""))[:60]
     job.attempt.error = jsontext.mended(str(error or ""))[:4000]
     job.attempt.detail = jsontext.mended(getattr(error, "context", {}) or {})

@@ -15,7 +15,8 @@ from syncflows.governance.schemas.base import read_by
 from syncflows.governance.universe import Finding, Subject
 
 ACCEPTED = {"unsafe": "accepted"}
-PLACEHOLDER = re.compile(r"\{(\w+)\}")
+PLACEHOLDER = re.compile(r"\{(\w+)(?::(?:odata|soql))?\}")
+UNQUOTED = re.compile(r"['\"]\{(\w+)\}")
 PLACEHOLDERS = frozenset({"reference", "idempotency_key", "external_id", "since", "until", "since_date", "until_date"})
 FINDABLE = frozenset({"reference"})
 ADDRESSED = re.compile(r"\{(external_id|reference)\}")
@@ -108,6 +109,14 @@ def _sends_key(operation: Operation) -> bool:
 
 def _placeholders(subject: Subject, operation: Operation, path: PathParts) -> Iterator[Finding]:
     for place, text in _texts(operation):
+        for name in UNQUOTED.findall(text):
+            message = f"`{{{name}}}` stands in quotes here, and a quote within its value would end them: the look-up could then find anything."
+            yield Finding(
+                subject,
+                (*path, *place),
+                message,
+                f"Write {{{name}:odata}} or {{{name}:soql}}, which quote it as these languages want.",
+            )
         for name in PLACEHOLDER.findall(text):
             known = FINDABLE if place[0] == "find" else PLACEHOLDERS
             if name not in known:

@@ -15,16 +15,17 @@ from meshline.kernel import expressions, jsontext
 from meshline.kernel.errors import MeshlineError
 from syncflows.connectors.errors import Misconfigured, Rejected
 
-PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
+PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)(?::(odata|soql))?\}")
 PLACEHOLDERS = frozenset({"reference", "idempotency_key", "external_id", "since", "until", "since_date", "until_date"})
 TRACE_HEADERS = ("traceparent", "tracestate", "x-correlation-id")
 TRACE_VALUE = re.compile(r"[\x20-\x7e]{1,512}")
+SOQL_ESCAPES = str.maketrans({"\\": "\\\\", "'": "\\'", '"': '\\"', "\n": "\\n", "\r": "\\r"})
 HEADER_SAFE = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) != "%")
 
 
 def check_template(template: str, *, where: str) -> None:
     """Raises Misconfigured for a placeholder that does not exist."""
-    unknown = sorted(set(PLACEHOLDER.findall(template)) - PLACEHOLDERS)
+    unknown = sorted({name for name, _ in PLACEHOLDER.findall(template)} - PLACEHOLDERS)
     if unknown:
         known = " ".join(f"{{{name}}}" for name in sorted(PLACEHOLDERS))
         raise Misconfigured(f"{where}: there is no placeholder {{{unknown[0]}}}. Placeholders: {known}.")
@@ -102,9 +103,27 @@ def _fill(template: str, values: Mapping[str, str], encode: Callable[[str, str],
             raise Misconfigured(
                 f"{where} uses {{{name}}}, which has no value here. Placeholders here: {', '.join(sorted(values))}."
             )
-        return encode(name, values[name])
+        return encode(name, _quoted(found, template, values[name], where))
 
     return PLACEHOLDER.sub(value_of, template)
+
+
+def _quoted(found: re.Match[str], template: str, value: str, where: str) -> str:
+    """The value as the query language wants it within its quotes. Raises Rejected for one that would end quotes nobody escapes."""
+    name, language = found[1], found[2]
+    if language == "odata":
+        return value.replace("'", "''")
+    if language == "soql":
+        return value.translate(SOQL_ESCAPES)
+    within = template[max(0, found.start() - 1) : found.start()] in ("'", '"')
+    if within and any(character in value for character in "'\"\\"):
+        raise _unfit(
+            name,
+            value,
+            where,
+            f"would end the quotes that it stands in (write {{{name}:odata}} or {{{name}:soql}} there)",
+        )
+    return value
 
 
 def _path_value(name: str, value: str, where: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -28,6 +28,7 @@ from syncflows.governance.schemas.systems import Timeouts
 KEEPALIVE_S = 1.5
 BODY_BYTES_MAX = 32 * 1024 * 1024
 BODY_TIME_FACTOR = 6
+FIRST_BYTE = "http11.send_request_headers.started"  # httpcore's name of that moment
 CHUNK_BYTES = 1024 * 1024
 PACKINGS = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
@@ -38,7 +39,8 @@ Headers = list[tuple[bytes, bytes]]
 
 @dataclass(frozen=True)
 class Outgoing:
-    """One request, ready to be sent. purpose: for messages, such as "create_order". writes: whether it may change the far side."""
+    """One request, ready to be sent. purpose: for messages, such as "create_order". writes: whether it may change the far side.
+    check: called before its first byte goes out; what it raises is raised here, and nothing was sent."""
 
     method: str
     url: str
@@ -46,6 +48,7 @@ class Outgoing:
     writes: bool
     headers: Mapping[str, str] = field(default_factory=dict)
     content: bytes | None = None
+    check: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,8 @@ class Transport:
             raise self._misconfigured(outgoing, error) from error
         try:
             response = self.pool.handle_request(request)
+        except ConnectorError:
+            raise
         except Exception as error:
             raise self._broken(outgoing, error) from error
         return self._read(response)
@@ -109,7 +114,9 @@ class Transport:
         headers: Headers = [(name.encode("ascii"), value.encode()) for name, value in named.items()]
         if outgoing.content is not None or outgoing.method in WITH_BODY:
             headers.append((b"content-length", str(len(outgoing.content or b"")).encode()))
-        extensions = {"timeout": self.times}
+        extensions: dict[str, Any] = {"timeout": self.times}
+        if outgoing.check is not None:
+            extensions["trace"] = _before_first_byte(outgoing.check)
         return httpcore.Request(
             outgoing.method, url, headers=headers, content=outgoing.content or b"", extensions=extensions
         )
@@ -157,6 +164,16 @@ class Transport:
             "Check base_url, path and headers of the system's definition.",
             context={"error": type(error).__name__},
         )
+
+
+def _before_first_byte(check: Callable[[], None]) -> Callable[[str, Any], None]:
+    """Calls `check` once the connection stands and just before the request is written to it."""
+
+    def told(event: str, info: Any) -> None:
+        if event == FIRST_BYTE:
+            check()
+
+    return told
 
 
 @lru_cache(maxsize=1024)
