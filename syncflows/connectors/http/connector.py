@@ -255,7 +255,6 @@ class HttpConnector:
             self.judge.check(reply, purpose=outgoing.purpose, writes=False, success=SUCCESS, rules=details.errors)
         except NotFound:
             self._refuse_web_page(reply, outgoing.purpose)
-            self._refuse_unnamed(reply, find, details, where)
             return None
         return reply
 
@@ -264,19 +263,6 @@ class HttpConnector:
         if "html" in reply.headers.get("content-type", "").lower():
             raise self.judge.unreadable(
                 reply, purpose=purpose, writes=False, why="the answer is a web page, not the system's own."
-            )
-
-    def _refuse_unnamed(self, reply: Reply, find: systems.Find, details: systems.Operation, where: str) -> None:
-        """A 404 says that the document is not there only where the address names the document, or a rule says that it means so. Raises Rejected."""
-        rules = [*details.errors, *self.spec.errors]
-        if "{reference" in find.path.partition("?")[0]:
-            return
-        if not isinstance(self.judge.error_by_rule(reply, purpose=where, rules=rules), NotFound):
-            raise Rejected(
-                f"{self.name}: the look-up {find.path} is answered {reply.status}, though it asks for a list: that says nothing of the document. "
-                f"Correct {where}.path; or, where the system answers so for an empty list, say so: errors: [{{when: status == {reply.status}, raises: not_found}}].",
-                code="look_up_not_found",
-                context={"status": reply.status},
             )
 
     def _page(
