@@ -148,9 +148,7 @@ def test_ticket_of_a_reference_found_twice_holds_both_records(erp: guarded_erp.E
 
 
 @pytest.mark.slow
-def test_a_thousand_time_outs_after_commit_are_a_thousand_orders(
-    erp: guarded_erp.Erp, settings: Settings
-) -> None:
+def test_a_thousand_time_outs_after_commit_are_a_thousand_orders(erp: guarded_erp.Erp, settings: Settings) -> None:
     settings.MESHLINE_WRITE_THREADS = 64
     settings.MESHLINE_BATCH_SIZE = 200
     define(erp, settle_s=0.5)
