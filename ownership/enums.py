@@ -57,6 +57,7 @@ class Scope(TextChoices):
     EVENTS_READ = "events:read", "Read events, runs and lineage"
     RUNS_WRITE = "runs:write", "Retry, pause, resume, skip and give up runs"
     FLOWS_READ = "flows:read", "Read flows and owners"
+    SYSTEMS_WRITE = "systems:write", "Pause and resume systems, open and close their circuits"
     TICKETS_READ = "tickets:read", "Read tickets"
     TICKETS_WRITE = "tickets:write", "Comment, assign, fix, replay and resolve tickets"
     APPROVALS_READ = "approvals:read", "Read approvals"

@@ -21,7 +21,7 @@ class Ability(TextChoices):
     DECIDE_APPROVALS = "decide_approvals", "decide approvals"
     RECONCILE = "reconcile", "start a reconciliation and resolve its discrepancies"
     CHANGE_DEFINITIONS = "change_definitions", "change flows, policies, routes and owners"
-    OPERATE_SYSTEMS = "operate_systems", "pause and resume systems"
+    OPERATE_SYSTEMS = "operate_systems", "pause and resume systems, open and close their circuits"
     PROMOTE_STAGED = "promote_staged", "promote, adopt and revoke staged documents"
     ADMINISTER = "administer", "use the administration"
 
@@ -42,7 +42,7 @@ ABILITIES: dict[str, frozenset[Ability]] = {
     Role.FLOW_OWNER: OPERATIONS | {Ability.CHANGE_DEFINITIONS, Ability.OPERATE_SYSTEMS, Ability.DECIDE_APPROVALS},
     Role.ADMIN: frozenset(Ability),
     Role.AUDITOR: frozenset(),
-    Role.SERVICE: OPERATIONS | {Ability.DECIDE_APPROVALS},
+    Role.SERVICE: OPERATIONS | {Ability.DECIDE_APPROVALS, Ability.OPERATE_SYSTEMS},
 }
 
 

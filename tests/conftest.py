@@ -34,12 +34,11 @@ django.setup()
 @pytest.fixture(autouse=True)
 def limits_begin_anew() -> Iterator[None]:
     """What one test counted of a system's calls is not held against the next test's system of the same name."""
-    yield
     from syncflows.engine.limits import meter, shared
 
     meter.ALONE.clear()
-    for counters in shared.opened():
-        counters.clear()
+    shared.counters().clear()
+    yield
 
 
 @pytest.fixture(scope="session")

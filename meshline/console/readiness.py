@@ -10,6 +10,7 @@ from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from meshline.kernel import counters, workers
+from syncflows.engine.limits import meter
 
 WORKER_SEEN_WITHIN_S = 60.0
 
@@ -29,6 +30,7 @@ def checks() -> dict[str, Check]:
         "database": database,
         "migrations": _migrations() if database.ok else Check(False, "Cannot be told without the database."),
         "broker": broker,
+        "limits": _limits(broker),
         "workers": _workers() if broker.ok else Check(False, "Cannot be told without the broker."),
     }
 
@@ -73,6 +75,15 @@ def _broker() -> Check:
             f"The broker does not answer ({type(error).__name__}). Check REDIS_URL. Events are still accepted; work waits for the sweeper.",
         )
     return Check(True, "The broker answers.")
+
+
+def _limits(broker: Check) -> Check:
+    """Their loss makes nothing unready: calls go on, each worker with its part."""
+    if broker.ok:
+        return Check(True, "Limits of systems are shared by all workers.")
+    return Check(
+        True, f"Without the broker each worker keeps to one part in {meter.sharing()} of every system's limits; circuits go by the database."
+    )  # fmt: skip
 
 
 def _workers() -> Check:

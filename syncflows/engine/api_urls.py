@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from syncflows.engine import api_arrivals, api_events, api_runs, api_trace
+from syncflows.engine import api_arrivals, api_events, api_runs, api_systems, api_trace
 from syncflows.engine.control import api
 
 urlpatterns = [
@@ -20,5 +20,8 @@ urlpatterns = [
     path("runs/<slug:public_id>/skip/", api.RunSkip.as_view(), name="api-run-skip"),
     path("runs/<slug:public_id>/give-up/", api.RunGiveUp.as_view(), name="api-run-give-up"),
     path("", include("syncflows.engine.soft.api_urls")),
+    path("systems/<slug:name>/", api_systems.SystemShow.as_view(), name="api-system"),
+    path("systems/<slug:name>/acts/", api_systems.SystemActs.as_view(), name="api-system-acts"),
+    path("systems/<slug:name>/circuit/", api_systems.CircuitChanges.as_view(), name="api-system-circuit"),
     path("trace/", api_trace.TraceFind.as_view(), name="api-trace"),
 ]

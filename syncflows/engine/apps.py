@@ -22,4 +22,5 @@ class EngineConfig(AppConfig):
         register_badge("staged", badges.of_staged)
         metrics.register("door", numbers.door)
         metrics.register("runs", numbers.runs)
+        metrics.register("systems", numbers.systems)
         pacing.share_with(meter.take)

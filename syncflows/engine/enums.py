@@ -66,6 +66,15 @@ class CircuitEvent(TextChoices):
     RESUMED = "resumed", "Resumed by a person"
 
 
+class SystemAct(TextChoices):
+    """What a person does to a system."""
+
+    PAUSE = "pause", "Pause"
+    RESUME = "resume", "Resume"
+    OPEN = "open", "Open the circuit"
+    CLOSE = "close", "Close the circuit"
+
+
 class Action(StrEnum):
     """What a call is for."""
 

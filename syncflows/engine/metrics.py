@@ -9,9 +9,16 @@ from django.utils import timezone
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from meshline.kernel import counters
+from ownership.enums import Circuit
+from ownership.models import System
 from syncflows.engine.counters import EVENTS, WEBHOOKS_REFUSED
 from syncflows.engine.enums import DUE, IngestOutcome, RunStatus
+from syncflows.engine.limits import figures
 from syncflows.engine.models import Run
+from syncflows.governance import catalog
+from syncflows.governance.enums import Kind
+
+OPENNESS = {Circuit.CLOSED: 0.0, Circuit.HALF_OPEN: 0.5, Circuit.OPEN: 1.0}
 
 
 def door() -> Iterator[Metric]:
@@ -45,3 +52,36 @@ def runs() -> Iterator[Metric]:
         "How long the run that is due longest has waited",
         value=(now - oldest).total_seconds() if oldest else 0,
     )
+
+
+def systems() -> Iterator[Metric]:
+    """Each system's circuit and limits; what only the shared counters know is left out while they are lost."""
+    rows = list(System.objects.all())
+    found = figures.of(catalog.current().by_kind.get(Kind.SYSTEM, {}), rows)
+    yield _gauge(
+        "circuit_open",
+        "Whether no call is made: 1 open, 0.5 half-open",
+        [(row.name, OPENNESS[Circuit(row.circuit)]) for row in rows],
+    )
+    yield _gauge("waiting_runs", "Runs that wait for it", [(name, one.waiting.runs) for name, one in found.items()])
+    yield _gauge("calls_allowed_at_once", "Its concurrency", [(name, one.concurrency) for name, one in found.items()])
+    shared = {name: one for name, one in found.items() if one.shared}
+    yield _gauge("calls_under_way", "Permits in use", [(name, one.slots_used or 0) for name, one in shared.items()])
+    yield _gauge(
+        "window_calls", "Calls that ended in its window", [(name, one.window.calls) for name, one in shared.items()]
+    )
+    yield _gauge(
+        "window_failures", "Failed calls in its window", [(name, one.window.failures) for name, one in shared.items()]
+    )
+    p95s = [(name, one.window.p95_ms / 1000) for name, one in shared.items() if one.window.p95_ms is not None]
+    yield _gauge("window_p95_seconds", "What 95 of 100 calls took at most", p95s)
+    lost = GaugeMetricFamily("meshline_limits_shared", "Whether limits are shared by all workers (0: Valkey is lost)")
+    lost.add_metric([], float(len(shared) == len(found)))
+    yield lost
+
+
+def _gauge(name: str, said: str, values: list[tuple[str, float]]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(f"meshline_system_{name}", said, labels=["system"])
+    for system, value in values:
+        family.add_metric([system], value)
+    return family

@@ -28,7 +28,9 @@ urlpatterns = [
     path("flows/<slug:name>/", views_flows.flow, name="flow"),
     path("systems/", views_systems.systems, name="systems"),
     path("systems/<slug:name>/", views_systems.system, name="system"),
-    path("systems/<slug:name>/pause/", views_systems.pause, name="system-pause"),
-    path("systems/<slug:name>/resume/", views_systems.resume, name="system-resume"),
+    path("systems/<slug:name>/pause/", views_systems.act, {"what": "pause"}, name="system-pause"),
+    path("systems/<slug:name>/resume/", views_systems.act, {"what": "resume"}, name="system-resume"),
+    path("systems/<slug:name>/open/", views_systems.act, {"what": "open"}, name="system-open"),
+    path("systems/<slug:name>/close/", views_systems.act, {"what": "close"}, name="system-close"),
     path("systems/<slug:name>/check/", views_systems.check, name="system-check"),
 ]

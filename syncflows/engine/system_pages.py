@@ -18,6 +18,7 @@ from syncflows.engine.flow_words import GUARDS
 from syncflows.engine.models import WriteAttempt
 from syncflows.governance.catalog import Versioned
 from syncflows.governance.schemas import Secret
+from syncflows.governance.schemas.systems import Breaker, RateLimit
 
 ATTEMPTS_SHOWN = 15
 # The newest attempts of all systems that are looked through, so that the page costs the same at any age.
@@ -54,8 +55,26 @@ def limits(definition: Versioned | None) -> list[str]:
     if definition is None:
         return []
     spec = definition.spec
-    rate = [f"{spec.rate_limit.per_second:g} calls a second"] if spec.rate_limit else []
-    return [f"{spec.concurrency} at once", *rate]
+    return [f"{spec.concurrency} at once", *([rate_words(spec.rate_limit)] if spec.rate_limit else [])]
+
+
+def rate_words(limit: RateLimit) -> str:
+    """Such as "20 calls a second, 600 a minute, 40 at once"."""
+    rates = [(limit.per_second, "a second"), (limit.per_minute, "a minute")]
+    words = [f"{rate:g} {unit}" for rate, unit in rates if rate]
+    return ", ".join([*words, *([f"{limit.burst} at once"] if limit.burst else [])])
+
+
+def breaker_words(breaker: Breaker) -> str:
+    """When its circuit opens by itself."""
+    rules = [f"{breaker.consecutive_outages} outages in a row"]
+    if breaker.failure_rate is not None:
+        rules.append(
+            f"{breaker.failure_rate:.0%} of at least {breaker.minimum_calls} calls failed within {breaker.window_s:g} s"
+        )
+    if breaker.slow_call_s is not None:
+        rules.append(f"{breaker.slow_rate:.0%} slower than {breaker.slow_call_s:g} s")
+    return f"opens after {' or '.join(rules)}; one item tries after {breaker.open_s:g} s, then up to {breaker.open_s_cap:g} s"
 
 
 def operations(definition: Versioned) -> list[OperationWords]:
@@ -87,6 +106,7 @@ def settings(definition: Versioned) -> list[tuple[str, Any]]:
         ("Health check", spec.health or "none: no `health` path in its definition"),
         ("At once", f"{spec.concurrency} calls"),
         ("Rate limit", rate),
+        ("Circuit", breaker_words(spec.breaker)),
         (
             "Time-outs",
             f"connect {spec.timeouts.connect_s:g} s, read {spec.timeouts.read_s:g} s, settle {spec.timeouts.settle_s:g} s",

@@ -1,4 +1,4 @@
-"""Pages of systems: their health in our eyes, what they can be asked, their last errors; pause, resume, check now."""
+"""Pages of systems: their health in our eyes, what they can be asked, their last errors; their limits and circuits; pause, resume, open, close, check now."""
 
 from __future__ import annotations
 
@@ -6,25 +6,28 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_GET, require_POST
 
-from meshline.audit import ledger
-from meshline.kernel import actors
-from meshline.kernel.errors import MeshlineError, Missing
+from meshline.kernel.errors import MeshlineError
 from meshline.kernel.htmx import page
 from meshline.kernel.permissions import reason_against
-from ownership.enums import SystemState
+from ownership.enums import Circuit, SystemState
 from ownership.models import System
 from ownership.permissions import Ability, check_user_can
-from syncflows.engine import health, system_pages
+from syncflows.engine import system_acts, system_pages
 from syncflows.engine.connections import connection
-from syncflows.engine.forms import ReasonForm
+from syncflows.engine.enums import SystemAct
+from syncflows.engine.forms import CircuitForm, ReasonForm
+from syncflows.engine.limits import circuit, meter
+from syncflows.engine.limits import figures as limit_figures
 from syncflows.governance import catalog
 from syncflows.governance.catalog import Versioned
 from syncflows.governance.enums import Kind
+
+CHANGES_SHOWN = 20
+LOST = "Calls go on. Until Valkey is back, each worker process keeps to one part in {} of the limits, and circuits go by the database."
 
 
 @login_required
@@ -32,9 +35,11 @@ from syncflows.governance.enums import Kind
 def systems(request: HttpRequest) -> HttpResponse:
     """GET /systems/"""
     found, calls = catalog.current().by_kind.get(Kind.SYSTEM, {}), system_pages.calls_of_a_day()
+    listed = list(System.objects.order_by("title"))
+    numbers = limit_figures.of(found, listed)
     rows = [
-        {"system": row, **vars(calls.get(row.name, system_pages.Calls())), "limits": system_pages.limits(found.get(row.name))}
-        for row in System.objects.order_by("title")
+        {"system": row, **vars(calls.get(row.name, system_pages.Calls())), "limits": system_pages.limits(found.get(row.name)), "numbers": numbers.get(row.name)}
+        for row in listed
     ]  # fmt: skip
     return page(request, "engine/system_list.html", {"rows": rows}, partial="system-rows")
 
@@ -43,38 +48,19 @@ def systems(request: HttpRequest) -> HttpResponse:
 @require_GET
 def system(request: HttpRequest, name: str) -> HttpResponse:
     """GET /systems/<name>/"""
-    return _show(request, _system(name), ReasonForm())
+    return _show(request, system_acts.find(name), ReasonForm())
 
 
 @login_required
 @require_POST
-def pause(request: HttpRequest, name: str) -> HttpResponse:
-    """POST /systems/<name>/pause/: no write goes to it until somebody resumes it. Takes a reason."""
+def act(request: HttpRequest, name: str, what: str) -> HttpResponse:
+    """POST /systems/<name>/pause/ · resume/ · open/ · close/: a person's word on its calls. Takes a reason."""
     check_user_can(request.user, Ability.OPERATE_SYSTEMS)
-    row, form = _system(name), ReasonForm(request.POST)
+    row, form, done = system_acts.find(name), ReasonForm(request.POST), SystemAct(what)
     if not form.is_valid():
         return _show(request, row, form, status=422)
-    reason, by = form.cleaned_data["reason"], actors.of(request.user)
-    with transaction.atomic():
-        health.pause(name, reason=reason, actor=by)
-        ledger.append(act="system.paused", by=by, object_kind="system", object_id=name, reason=reason)
-    messages.success(request, f"{row.title} is paused. Runs wait for it; nothing is lost.")
-    return redirect("system", name)
-
-
-@login_required
-@require_POST
-def resume(request: HttpRequest, name: str) -> HttpResponse:
-    """POST /systems/<name>/resume/: writes go on; the first call shows whether it is well. Takes a reason."""
-    check_user_can(request.user, Ability.OPERATE_SYSTEMS)
-    row, form = _system(name), ReasonForm(request.POST)
-    if not form.is_valid():
-        return _show(request, row, form, status=422)
-    with transaction.atomic():
-        reason, by = form.cleaned_data["reason"], actors.of(request.user)
-        health.resume(name, reason=reason, actor=by)
-        ledger.append(act="system.resumed", by=by, object_kind="system", object_id=name, reason=reason)
-    messages.success(request, f"{row.title} is resumed. What waited for it goes on within seconds.")
+    system_acts.act(name, done, reason=form.cleaned_data["reason"], by=request.user)
+    messages.success(request, system_acts.SAID[done].format(row.title))
     return redirect("system", name)
 
 
@@ -83,7 +69,7 @@ def resume(request: HttpRequest, name: str) -> HttpResponse:
 def check(request: HttpRequest, name: str) -> HttpResponse:
     """POST /systems/<name>/check/: ask it now. Changes no state: the engine judges by its own calls."""
     check_user_can(request.user, Ability.OPERATE_SYSTEMS)
-    row = _system(name)
+    row = system_acts.find(name)
     try:
         answer = connection(_definition(name)).health()
     except MeshlineError as error:
@@ -98,9 +84,11 @@ def check(request: HttpRequest, name: str) -> HttpResponse:
 
 
 def _show(request: HttpRequest, row: System, form: ReasonForm, *, status: int = 200) -> HttpResponse:
-    definition = catalog.current().by_kind.get(Kind.SYSTEM, {}).get(row.name)
+    found = catalog.current().by_kind.get(Kind.SYSTEM, {})
+    definition = found.get(row.name)
     context: dict[str, Any] = {
-        "system": row, "definition": definition, "form": form, "is_paused": row.state == SystemState.PAUSED,
+        "system": row, "definition": definition, "form": form, "is_paused": row.state == SystemState.PAUSED, "is_closed": row.circuit == Circuit.CLOSED,
+        "numbers": limit_figures.of(found, [row]).get(row.name), "changes": circuit.changes(row.name, limit=CHANGES_SHOWN), "circuit_form": CircuitForm(), "lost_text": LOST.format(meter.sharing()),
         "refused": reason_against(check_user_can, request.user, Ability.OPERATE_SYSTEMS), "attempts": system_pages.recent_errors(row.name),
         "settings": system_pages.settings(definition) if definition else [], **_operations(definition),
     }  # fmt: skip
@@ -115,13 +103,6 @@ def _operations(definition: Versioned | None) -> dict[str, Any]:
         return {"operations": system_pages.operations(definition)}
     except MeshlineError as error:
         return {"operations": [], "misconfigured": error.message}
-
-
-def _system(name: str) -> System:
-    row = System.objects.filter(name=name).first()
-    if row is None:
-        raise Missing(f"There is no system {name}. Systems come from definitions: `manage.py flows apply DIR`.")
-    return row
 
 
 def _definition(name: str) -> Versioned:

@@ -15,6 +15,7 @@ from typing import Any
 
 import redis
 from django.conf import settings
+from django.db import connection
 from redis.backoff import NoBackoff
 from redis.commands.core import Script
 from redis.retry import Retry
@@ -24,7 +25,7 @@ from syncflows.engine.limits import scripts
 log = logging.getLogger(__name__)
 TIMEOUT_S = 0.5
 LEFT_ALONE_S = 2.0
-PREFIX = "meshline:limits:"
+PREFIX = "meshline:limits"
 
 
 class Lost(Exception):
@@ -61,18 +62,16 @@ class Shared:
         self._ask(lambda: self._renew(keys=_keys(held), args=[json.dumps(held)]))
 
     def take(self, system: str, ask: dict[str, Any]) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(
-            self._ask(lambda: self._take(keys=[PREFIX + system], args=[json.dumps(ask)]))
-        )
+        found: dict[str, Any] = json.loads(self._ask(lambda: self._take(keys=[key_of(system)], args=[json.dumps(ask)])))
         return found
 
     def forget(self, system: str, ask: dict[str, Any]) -> None:
-        self._ask(lambda: self._forget(keys=[PREFIX + system], args=[json.dumps(ask)]))
+        self._ask(lambda: self._forget(keys=[key_of(system)], args=[json.dumps(ask)]))
 
     def clear(self) -> None:
         """Forget everything: all counters may be lost at any time, and begin anew."""
         with contextlib.suppress(redis.RedisError):
-            keys = list(self.client.scan_iter(match=PREFIX + "*", count=1000))
+            keys = list(self.client.scan_iter(match=key_of("*"), count=1000))
             if keys:
                 self.client.delete(*keys)
 
@@ -103,7 +102,12 @@ class Shared:
 
 
 def _keys(asks: Sequence[dict[str, Any]]) -> list[str]:
-    return [PREFIX + ask["system"] for ask in asks]
+    return [key_of(ask["system"]) for ask in asks]
+
+
+def key_of(system: str) -> str:
+    """Where a system's counters begin. By database: installations that share one Valkey do not share their systems' limits."""
+    return f"{PREFIX}:{connection.settings_dict['NAME']}:{system}"
 
 
 _lock = threading.Lock()
@@ -117,8 +121,3 @@ def counters() -> Shared:
         if url not in _open:
             _open[url] = Shared(url)
         return _open[url]
-
-
-def opened() -> list[Shared]:
-    """Those that this process has asked so far."""
-    return list(_open.values())

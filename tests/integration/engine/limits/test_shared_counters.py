@@ -77,7 +77,7 @@ def test_slots_of_a_living_worker_are_kept_beyond_their_lease_and_after_a_flush(
     found = rules(concurrency=2)
     held = ask(found, 2)
     shared.counters().clear()
-    key = "meshline:limits:erp:slots"
+    key = shared.key_of("erp") + ":slots"
     polling.until(lambda: shared.counters().client.zcard(key) == 2, timeout_s=5, what=lambda: "renewed")
     end = time.monotonic() + 1
     polling.until(lambda: time.monotonic() > end, timeout_s=3, what=lambda: "")
