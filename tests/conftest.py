@@ -32,13 +32,13 @@ django.setup()
 
 
 @pytest.fixture(autouse=True)
-def limits_begin_anew() -> Iterator[None]:
+def limits_begin_anew() -> None:
     """What one test counted of a system's calls is not held against the next test's system of the same name."""
     from syncflows.engine.limits import meter, shared
 
     meter.ALONE.clear()
     shared.counters().clear()
-    yield
+    return
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 """What runs inside Valkey, atomically and by its own clock, so that clocks of workers need not agree. JSON in, JSON out; times in microseconds.
 
-Keys of a system begin with `meshline:limits:DATABASE:NAME`. All of them expire, and all may be lost: what must be right stands in PostgreSQL.
+Keys of a system begin with `meshline:permits:DATABASE:NAME`. All of them expire, and all may be lost: what must be right stands in PostgreSQL.
 """
 
 # One call's turn under all paces given, or when it would be. Takes it only if it is within the horizon.

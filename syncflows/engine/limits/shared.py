@@ -25,7 +25,7 @@ from syncflows.engine.limits import scripts
 log = logging.getLogger(__name__)
 TIMEOUT_S = 0.5
 LEFT_ALONE_S = 2.0
-PREFIX = "meshline:limits"
+PREFIX = "meshline:permits"
 
 
 class Lost(Exception):
