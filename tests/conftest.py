@@ -34,11 +34,9 @@ django.setup()
 @pytest.fixture(autouse=True)
 def limits_begin_anew() -> None:
     """What one test counted of a system's calls is not held against the next test's system of the same name."""
-    from syncflows.engine.limits import meter, shared
+    from syncflows.engine.limits import meter
 
-    meter.ALONE.clear()
-    shared.counters().clear()
-    return
+    meter.begin_anew()
 
 
 @pytest.fixture(scope="session")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from meshline.kernel.api.fields import Amount, Json, Time
+from meshline.kernel.api.fields import AMOUNT_SCHEMA, Json, Time, amount
 from meshline.kernel.api.idempotency import idempotent
 from meshline.kernel.api.operations import ListOperation, Operation
 from ownership.enums import Circuit, Scope
@@ -41,11 +41,15 @@ class TokensOutput(serializers.Serializer):
     left = serializers.IntegerField(allow_null=True, help_text="calls that may go at once now; null while not known")
 
 
-class WaitingAmountOutput(serializers.Serializer):
-    """What those that wait are worth, in one currency."""
+@extend_schema_field({"type": "array", "items": AMOUNT_SCHEMA})
+class Amounts(serializers.Field):
+    """Sums by currency."""
 
-    currency = serializers.CharField()
-    amount = Amount()
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"read_only": True, **kwargs})
+
+    def to_representation(self, value: Any) -> list[Any]:
+        return [amount(worth.amount, worth.currency) for worth in value]
 
 
 class LimitsOutput(serializers.Serializer):
@@ -60,7 +64,7 @@ class LimitsOutput(serializers.Serializer):
     window = CircuitWindowOutput()
     quiet_until = Time(allow_null=True, help_text="it asked us to wait (Retry-After)")
     waiting_runs = serializers.IntegerField(source="waiting.runs")
-    waiting_amounts = WaitingAmountOutput(source="waiting.amounts", many=True)
+    waiting_amounts = Amounts(source="waiting.amounts", help_text="what they are worth, by currency")
 
 
 class SystemDetailOutput(SystemOutput):

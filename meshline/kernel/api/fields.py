@@ -13,6 +13,15 @@ from meshline.kernel import ids, money
 
 PUBLIC_ID = rf"[a-z]{{3}}_[{ids.ALPHABET}]{{16}}"
 
+AMOUNT_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "required": ["amount", "currency"],
+    "properties": {
+        "amount": {"type": "string", "examples": ["1054.00"]},
+        "currency": {"type": "string", "examples": ["USD"]},
+    },
+}
+
 
 class Time(serializers.DateTimeField):
     """ISO 8601 in UTC with `Z`, whatever the reader's own time zone is."""
@@ -21,16 +30,7 @@ class Time(serializers.DateTimeField):
         super().__init__(**{"default_timezone": dt.UTC, **kwargs})
 
 
-@extend_schema_field(
-    {
-        "type": ["object", "null"],
-        "required": ["amount", "currency"],
-        "properties": {
-            "amount": {"type": "string", "examples": ["1054.00"]},
-            "currency": {"type": "string", "examples": ["USD"]},
-        },
-    }
-)
+@extend_schema_field({**AMOUNT_SCHEMA, "type": ["object", "null"]})
 class Amount(serializers.Field):  # type: ignore[type-arg]
     """`{"amount": "1054.00", "currency": "USD"}` from a row's `amount` and `currency`; null where there is none."""
 

@@ -41,6 +41,10 @@ class Keeper:
             for grant in grants:
                 self._held.pop((grant.system, grant.holder), None)
 
+    def clear(self) -> None:
+        with self._changed:
+            self._held.clear()
+
     def _run(self) -> None:
         while True:
             with self._changed:

@@ -120,6 +120,13 @@ def forget(policy: Policy) -> None:
         return
 
 
+def begin_anew() -> None:
+    """Forget everything counted so far; as after a loss, nothing that must be right is lost with it."""
+    KEEPER.clear()
+    ALONE.clear()
+    shared.counters().clear()
+
+
 def sharing() -> int:
     """By how many a limit is divided while Valkey is lost: as many workers as were seen at once, or as the setting says, whichever is more."""
     return max(_most_workers[0], int(settings.MESHLINE_LIMITS_DIVIDED_BY))

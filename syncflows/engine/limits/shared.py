@@ -1,4 +1,4 @@
-"""The counters that all workers share, in Valkey. One round trip a question; a Valkey that does not answer costs half a second, then is left alone for a while.
+"""The counters that all workers share, in Valkey. One round trip a question; a Valkey that does not answer costs a second, then is left alone for a while.
 
 Must not be asked inside a database transaction. Raises nothing but Lost.
 """
@@ -23,7 +23,7 @@ from redis.retry import Retry
 from syncflows.engine.limits import scripts
 
 log = logging.getLogger(__name__)
-TIMEOUT_S = 0.5
+TIMEOUT_S = 1.0
 LEFT_ALONE_S = 2.0
 PREFIX = "meshline:permits"
 

@@ -40,7 +40,7 @@ def test_system_shows_its_numbers_and_who_waits(api: Api, rules: policy.Policy) 
     assert (found["circuit"], limits["shared"], limits["concurrency"], limits["slots_used"]) == ("closed", True, 8, 3)
     assert (limits["window"]["calls"], limits["window"]["failure_rate"], limits["window"]["p95_ms"]) == (10, 0.4, 32.0)
     assert limits["waiting_runs"] == 2
-    assert limits["waiting_amounts"] == [{"currency": "EUR", "amount": "150.10"}]
+    assert limits["waiting_amounts"] == [{"amount": "150.10", "currency": "EUR"}]
     meter.heard([Seen(grant, rules, {})])
 
 
