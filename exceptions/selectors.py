@@ -185,6 +185,14 @@ def live_of_run(run_id: int) -> Ticket | None:
     )
 
 
+def live_between(first: int, past: int) -> list[str]:
+    """Why events and runs of these row numbers must stay: their live tickets. Two queries."""
+    live = Ticket.objects.filter(status__in=LIVE)
+    numbers = live.filter(event_id__gte=first, event_id__lt=past) | live.filter(run_id__gte=first, run_id__lt=past)
+    names = list(numbers.order_by("pk").values_list("public_id", flat=True)[:2])
+    return [f"{numbers.count()} live tickets speak of it, {names[0]} among them."] if names else []
+
+
 def _facts(found: Ticket) -> QuerySet[LineageFact]:
     """Of its run, or else of its event."""
     facts = LineageFact.objects.filter(event_id=found.event_id) if found.event_id else LineageFact.objects.none()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from exceptions import endings, opening, ticket_metrics
+from exceptions import endings, opening, selectors, ticket_metrics
 from meshline.kernel import metrics
 from syncflows import hooks
 from syncflows.hooks import Failure
@@ -13,6 +13,7 @@ def register() -> None:
     hooks.on_failure(open_tickets)
     hooks.on_run_ended(endings.close_of_runs)
     hooks.on_system_state(endings.follow_system)
+    hooks.on_month_leaving(selectors.live_between)
     metrics.register("tickets", ticket_metrics.open_tickets)
 
 

@@ -18,6 +18,7 @@ app.conf.beat_schedule = {
     # expires: a sweep that waited longer than its own period is worthless, the next one does its work.
     "sweep": {"task": "engine.sweep", "schedule": 5.0, "options": {"expires": 5}},
     "keep-partitions": {"task": "engine.keep_partitions", "schedule": 3600.0, "options": {"expires": 3600}},
+    "archive-nightly": {"task": "engine.archive_months", "schedule": crontab(hour="3", minute="30")},
     "escalate": {"task": "exceptions.watch_clocks", "schedule": 60.0, "options": {"expires": 60}},
     "reconcile-nightly": {"task": "reconciliation.nightly", "schedule": crontab(hour="2", minute="0")},
 }

@@ -89,11 +89,13 @@ CompareHook = Callable[[str, list[StagedRecord]], dict[str, Seen]]
 FailureHook = Callable[[list[Failure]], None]
 RunHook = Callable[[list[int], str, Actor], None]
 SystemHook = Callable[[str, str, str], None]
+MonthHook = Callable[[int, int], list[str]]
 
 _compare_staged: list[CompareHook] = []
 _failures: list[FailureHook] = []
 _run_ended: list[RunHook] = []
 _system_state: list[SystemHook] = []
+_months: list[MonthHook] = []
 
 
 def on_failure(hook: FailureHook) -> None:
@@ -129,6 +131,11 @@ def compare_staged(flow: str, records: list[StagedRecord]) -> dict[str, Seen]:
     return found
 
 
+def on_month_leaving(hook: MonthHook) -> None:
+    """Register what still needs the events and runs of a month: (first row number, the one past the last) to sentences that say why it must stay."""
+    _months.append(hook)
+
+
 def failed(failures: list[Failure]) -> None:
     for hook in _failures if failures else ():
         hook(failures)
@@ -142,3 +149,8 @@ def runs_ended(run_ids: list[int], *, why: str, by: Actor) -> None:
 def system_state_changed(*, system: str, state: str, reason: str) -> None:
     for hook in _system_state:
         hook(system, state, reason)
+
+
+def needed(*, first: int, past: int) -> list[str]:
+    """Why events and runs of these row numbers must stay live; empty: nobody needs them."""
+    return [reason for hook in _months for reason in hook(first, past)]

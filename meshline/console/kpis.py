@@ -18,6 +18,7 @@ from exceptions.filters import blocking, live, overdue
 from exceptions.models import Approval, Ticket
 from meshline.console import addresses
 from reconciliation.models import ReconciliationRun
+from syncflows.engine import partitions
 from syncflows.engine.enums import FactKind, RunStatus
 from syncflows.engine.models import LineageFact, Run
 from syncflows.enums import ExceptionClass
@@ -102,9 +103,8 @@ def last_reconciliations(flows: Collection[str]) -> list[ReconciliationRun]:
 
 def latest() -> list[Latest]:
     """The newest facts worth telling. Three queries."""
-    newest = LineageFact.objects.order_by("-pk").values_list("pk", flat=True)  # ids jump where a month begins
-    oldest = newest[FACTS_SEARCHED : FACTS_SEARCHED + 1].first() or 0
-    rows = LineageFact.objects.filter(pk__gt=oldest, kind__in=IMPORTANT)
+    recent = partitions.recent_from(partitions.FACTS, count=FACTS_SEARCHED)
+    rows = LineageFact.objects.filter(pk__gte=recent, kind__in=IMPORTANT)
     facts = list(rows.defer("detail").order_by("-pk")[:FACTS_SHOWN])
     runs = Run.objects.filter(pk__in={fact.run_id for fact in facts if fact.run_id})
     by_id = {run.pk: run for run in runs.only(*OF_RUNS)}

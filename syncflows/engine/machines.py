@@ -7,6 +7,7 @@ running > compensated when what it wrote was taken back, and from there to pendi
 """
 
 from meshline.kernel.transitions import Machine
+from syncflows.engine.archives.enums import MonthStatus as M
 from syncflows.engine.enums import EventStatus
 from syncflows.engine.enums import RunStatus as R
 from syncflows.engine.enums import StagedStatus as S
@@ -75,5 +76,17 @@ STAGED = Machine(
         S.REVOKED: set(),
         S.SUPERSEDED: set(),
         S.REFUSED: {S.PROMOTED, S.SUPERSEDED, S.REVOKED},
+    },
+)
+
+# A month's rows leave in one transaction, after their files were read back; until then it can always be live again.
+MONTH = Machine(
+    "month",
+    {
+        M.LIVE: {M.FROZEN},
+        M.FROZEN: {M.LEFT, M.LIVE},
+        M.LEFT: {M.ARCHIVED, M.LIVE},
+        M.ARCHIVED: {M.LIVE, M.DELETED},
+        M.DELETED: set(),
     },
 )

@@ -261,6 +261,7 @@ class LineageFact(models.Model):
 
     class Meta:
         indexes = [
+            BrinIndex(fields=["id"], autosummarize=True, pages_per_range=32, name="fact_newest"),  # reader: overview
             models.Index(
                 fields=["event_id", "id"], name="fact_of_event"
             ),  # reader: lineage of an event and of its runs
@@ -368,11 +369,13 @@ class CircuitChange(models.Model):
         ]  # reader: the system's page and API
 
 
+from syncflows.engine.archives.models import ArchivedMonth  # noqa: E402 - kept beside what it archives
 from syncflows.engine.control.models import RunBulk  # noqa: E402 - as below
 from syncflows.engine.replays.models import ReplayItem, ReplayJob  # noqa: E402 - their rows point at these
 from syncflows.engine.soft.models import StagedBatch, StagedBulk, StagedBulkItem, StagedDocument  # noqa: E402 - as those
 
 __all__ = [
+    "ArchivedMonth",
     "AMOUNT", "CanonicalRecord", "CircuitChange", "CrosswalkEntry", "Event", "LineageFact", "ReplayItem", "ReplayJob", "Run", "RunBulk", "SourceFile", "StagedBatch",
     "StagedBulk", "StagedBulkItem", "StagedDocument", "Step", "TraceKey", "WriteAttempt",
 ]  # fmt: skip

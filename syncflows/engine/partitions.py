@@ -142,6 +142,15 @@ def name_of(monthly: Monthly, month: Month) -> str:
     return f"{monthly.table}_{str(month).replace('-', '_')}"
 
 
+def recent_from(monthly: Monthly, *, count: int) -> int:
+    """Where the newest `count` rows begin, by their numbers; in a month that has fewer yet, with all of the month before."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT last_value FROM {monthly.sequence}")
+        newest = int(cursor.fetchone()[0])
+    month = Month.of_key(newest)
+    return newest - count if newest - month.first_key >= count else Month(month.number - 1).first_key
+
+
 def make(cursor: CursorWrapper, monthly: Monthly, month: Month) -> str:
     """A detached table fit to become the partition of this month, without the parent's indexes; its name."""
     name = name_of(monthly, month)

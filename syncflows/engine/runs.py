@@ -15,6 +15,7 @@ from meshline.kernel.actors import Actor
 from meshline.kernel.errors import Conflict, Invalid, Missing
 from syncflows import hooks
 from syncflows.engine import lineage, ordering, taking_back, undos
+from syncflows.engine.archives import months
 from syncflows.engine.differences import payload_diff
 from syncflows.engine.enums import IN_FLIGHT, PARKED, SETTLED, FactKind, RunStatus, StepStatus
 from syncflows.engine.machines import RUN
@@ -72,6 +73,7 @@ def replay(
         raise Invalid("A replay needs a reason: it becomes part of the record's lineage.", code="reason_missing")
     with transaction.atomic():
         run = locked(run_id)
+        months.refuse_away(run.pk, what=run.public_id)
         newer = ordering.newer_run(run)
         if newer is not None:
             raise going_back(run, newer)

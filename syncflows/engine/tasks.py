@@ -11,6 +11,7 @@ from celery.signals import worker_ready
 
 from meshline.kernel import jobs
 from syncflows.engine import batch, partitions, sweeping
+from syncflows.engine.archives import moving, policy
 from syncflows.engine.control import bulk_jobs
 from syncflows.engine.control.models import RunBulk
 from syncflows.engine.models import StagedBulk
@@ -59,6 +60,12 @@ def sweep() -> None:
 @shared_task(name="engine.keep_partitions")
 def keep_partitions() -> None:
     partitions.keep()
+    moving.recover(by=policy.BY)
+
+
+@shared_task(name="engine.archive_months")
+def archive_months() -> None:
+    policy.carry_out()
 
 
 @worker_ready.connect

@@ -16,6 +16,7 @@ from meshline.kernel import csvtext, keyset
 from meshline.kernel.errors import Missing
 from meshline.kernel.htmx import page
 from syncflows.engine import budgets, searching, selectors, timelines
+from syncflows.engine.archives import months
 from syncflows.engine.control import words
 from syncflows.engine.differences import payload_diff
 from syncflows.engine.models import Event, LineageFact, Run
@@ -89,7 +90,7 @@ def trace_record(request: HttpRequest, public_id: str) -> HttpResponse:
     facts = list(LineageFact.objects.filter(about, event_id=run.event_id).order_by("pk"))
     steps = list(run.steps.prefetch_related("attempts"))
     context = {
-        "run": run, "event": run.event, "steps": steps, "lines": timelines.lines(facts, run=run, steps=steps), "related": _related(run),
+        "run": run, "archived": months.note(run.pk), "event": run.event, "steps": steps, "lines": timelines.lines(facts, run=run, steps=steps), "related": _related(run),
         "tickets": list(run.tickets.select_related("queue", "owner").order_by("-pk")), "corrected": _corrected(run),
         "outlook": budgets.outlook(run, budgets.next_of(steps), catalog.current()), "acts": words.buttons(run, request.user),
     }  # fmt: skip
@@ -107,7 +108,7 @@ def trace_event(request: HttpRequest, public_id: str) -> HttpResponse:
         )
     facts = list(LineageFact.objects.filter(event_id=event.pk).order_by("pk"))
     context = {
-        "event": event, "lines": timelines.lines(facts), "runs": list(selectors.runs().filter(event=event).order_by("pk")),
+        "event": event, "archived": months.note(event.pk), "lines": timelines.lines(facts), "runs": list(selectors.runs().filter(event=event).order_by("pk")),
         "tickets": list(event.tickets.select_related("queue", "owner").order_by("-pk")),
     }  # fmt: skip
     return page(request, "engine/trace_event.html", context)

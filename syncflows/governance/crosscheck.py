@@ -229,6 +229,17 @@ def _owners(subject: Subject, universe: Universe) -> Iterator[Finding]:
             )
 
 
+def _retention(subject: Subject, universe: Universe) -> Iterator[Finding]:
+    for other in universe.all(Kind.RETENTION):
+        if other.name < subject.name and other.spec.of == subject.spec.of:
+            yield Finding(
+                subject,
+                ("spec", "of"),
+                f"Retention `{other.name}` says already how long {subject.spec.of} are kept.",
+                "There is one: remove it here or there.",
+            )
+
+
 CHECKS: dict[Kind, Callable[[Subject, Universe], Iterator[Finding]]] = {
     Kind.SYSTEM: _system,
     Kind.CONTRACT: _contract,
@@ -239,4 +250,5 @@ CHECKS: dict[Kind, Callable[[Subject, Universe], Iterator[Finding]]] = {
     Kind.CROSSWALK: _crosswalk,
     Kind.TEAM: _team,
     Kind.OWNERS: _owners,
+    Kind.RETENTION: _retention,
 }

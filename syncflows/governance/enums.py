@@ -14,6 +14,7 @@ class Kind(TextChoices):
     TEAM = "Team", "Team"
     PERSON = "Person", "Person"
     OWNERS = "Owners", "Owners"
+    RETENTION = "Retention", "Retention"
 
 
 class VersionState(TextChoices):

@@ -14,6 +14,7 @@ from meshline.kernel.transitions import Machine
 from reconciliation import machines as reconciliation_machines
 from reconciliation.enums import DiscrepancyStatus, ReconciliationStatus
 from syncflows.engine import machines as engine_machines
+from syncflows.engine.archives.enums import MonthStatus
 from syncflows.engine.enums import EventStatus, RunStatus, StagedStatus
 from syncflows.engine.replays.enums import ReplayStatus
 
@@ -23,6 +24,7 @@ MACHINES = [
     (engine_machines.EVENT, EventStatus),
     (engine_machines.REPLAY, ReplayStatus),
     (engine_machines.STAGED, StagedStatus),
+    (engine_machines.MONTH, MonthStatus),
     (exception_machines.TICKET, TicketStatus),
     (exception_machines.APPROVAL, ApprovalStatus),
     (reconciliation_machines.RECONCILIATION, ReconciliationStatus),

@@ -9,12 +9,14 @@ from typing import Any
 from django.utils import timezone
 
 from meshline.kernel import ids
+from syncflows.engine import lineage
 from syncflows.engine.enums import RunStatus
 from syncflows.engine.models import Event, Run
 from syncflows.enums import ExceptionClass, HoldReason
 from syncflows.hooks import ApprovalAsked, Failure
 
 FLOW = "orders-to-erp"
+NAMES = ("correlation_id", "canonical_key")
 _numbers = count(1)
 
 
@@ -24,7 +26,9 @@ def event(*, payload: Any = None, **values: Any) -> Event:
         "source": "crm", "source_event_id": f"e-{ids.new('x')}", "type": "deal.won", "correlation_id": f"{number:032x}", "canonical_key": f"deal-{number}",
         "lane": f"order:deal-{number}", "payload": {"account": "Acme", "amount": "100.00"} if payload is None else payload,
     }  # fmt: skip
-    return Event.objects.create(**{**defaults, **values})
+    found = Event.objects.create(**{**defaults, **values})
+    lineage.write([], [lineage.key(getattr(found, name), name, found.pk) for name in NAMES])
+    return found
 
 
 def run(*, status: str = RunStatus.FAILED, hold_reason: str = "", payload: Any = None, **values: Any) -> Run:

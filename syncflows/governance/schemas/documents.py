@@ -10,6 +10,7 @@ from syncflows.governance.enums import Kind
 from syncflows.governance.schemas.base import Name, Strict
 from syncflows.governance.schemas.flows import Contract, Flow, Mapping, Policy
 from syncflows.governance.schemas.people import Crosswalk, Owners, Person, Route, Team
+from syncflows.governance.schemas.retention import Retention
 from syncflows.governance.schemas.systems import System
 
 SPECS: dict[Kind, type[Strict]] = {
@@ -23,6 +24,7 @@ SPECS: dict[Kind, type[Strict]] = {
     Kind.TEAM: Team,
     Kind.PERSON: Person,
     Kind.OWNERS: Owners,
+    Kind.RETENTION: Retention,
 }
 
 

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from meshline.kernel import jsontext
 from syncflows.engine import trace
+from syncflows.engine.archives import months
 
 STORIES_PRINTED = 20
 
@@ -59,6 +60,9 @@ class Command(BaseCommand):
         )
         for run in story.runs:
             self.stdout.write(f"  {run.public_id}  {run.flow}: {run.get_status_display()}. {run.status_reason}")
+        note = months.note(event.pk)
+        if note:
+            self.stdout.write(f"  {note}")
         for fact in story.facts:
             at = timezone.localtime(fact.at).isoformat(timespec="milliseconds")
             self.stdout.write(f"    {at}  {fact.kind:<12} {fact.summary}" + (f"  [{fact.actor}]" if fact.actor else ""))
