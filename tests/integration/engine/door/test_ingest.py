@@ -64,7 +64,6 @@ def test_accept_stores_event_run_lineage_and_names(definitions: catalog.Catalog)
     assert LineageFact.objects.get(event_id=event.pk).kind == FactKind.RECEIVED
     assert set(TraceKey.objects.values_list("kind", "value")) == {
         ("canonical_key", "D1"),
-        ("source_event_id", "e-1"),
         ("correlation_id", TRACE),
     }
 
