@@ -8,9 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from django.utils import timezone
-
-from meshline.kernel import bulk_rows
+from meshline.kernel import bulk_rows, clock
 from syncflows.engine import failures, outcomes, plans, undos
 from syncflows.engine.carry import Carry, Rest
 from syncflows.engine.enums import IN_FLIGHT, TERMINAL, FactKind, RunStatus, StepStatus
@@ -202,7 +200,7 @@ def _beside(carry: Carry, planned: Step, owner: Step) -> None:
         planned.owns_write = False
         reason = f"{owner.run.public_id} is writing {planned.reference} just now"
         carry.rest = carry.rest or Rest(
-            RunStatus.RETRYING, reason, due_at=timezone.now() + timedelta(seconds=OTHER_IS_BUSY_S), counts=False
+            RunStatus.RETRYING, reason, due_at=clock.now() + timedelta(seconds=OTHER_IS_BUSY_S), counts=False
         )
     elif owner.status == StepStatus.DONE or is_update(owner):
         _beside_done(carry, planned, owner)
@@ -214,7 +212,7 @@ def _wait_for_the_end(carry: Carry, planned: Step, other: Run) -> None:
     """Whoever builds on a write that is being taken back would build on nothing."""
     planned.owns_write = False
     reason = f"What {other.public_id} wrote of this record is being taken back; this event waits until that has ended"
-    due_at = timezone.now() + timedelta(seconds=BEING_TAKEN_BACK_S)
+    due_at = clock.now() + timedelta(seconds=BEING_TAKEN_BACK_S)
     carry.rest = carry.rest or Rest(RunStatus.RETRYING, reason, due_at=due_at, counts=False)
 
 

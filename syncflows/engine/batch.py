@@ -10,9 +10,8 @@ from functools import partial
 
 from django.conf import settings
 from django.db import transaction
-from django.utils import timezone
 
-from meshline.kernel import jsontext, transitions
+from meshline.kernel import clock, jsontext, transitions
 from meshline.kernel.errors import MeshlineError
 from syncflows.engine import (
     adoption,
@@ -179,7 +178,7 @@ def _supersede_older(carries: Sequence[Carry]) -> None:
 
 
 def _supersede(older: list[Run], *, by: Carry) -> None:
-    ids, now = [run.pk for run in older], timezone.now()
+    ids, now = [run.pk for run in older], clock.now()
     reason = f"{by.run.public_id} carries a newer event of {by.run.canonical_key}"
     by.facts += [lineage.of_run(run, FactKind.SUPERSEDED, reason) for run in older]
     ledger.supersede([run for run in older if marks.holds_staged(run)], reason=reason)
@@ -249,7 +248,7 @@ def _park(carry: Carry, error: Exception, trace: str) -> None:
             resting.apply([fresh])
     except Exception:
         log.exception("%s could not be parked either", carry.run.public_id)
-        later = timezone.now() + timedelta(seconds=claims.AFTER_OUR_FAILURE_S)
+        later = clock.now() + timedelta(seconds=claims.AFTER_OUR_FAILURE_S)
         transitions.move_many(
             held,
             machine=RUN,
@@ -263,4 +262,4 @@ def _park(carry: Carry, error: Exception, trace: str) -> None:
 
 def due_count() -> int:
     """Runs that are due now, claimable or behind another of their lane."""
-    return Run.objects.filter(status__in=DUE, due_at__lte=timezone.now()).count()
+    return Run.objects.filter(status__in=DUE, due_at__lte=clock.now()).count()

@@ -9,9 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from django.utils import timezone
-
-from meshline.kernel import bulk_rows
+from meshline.kernel import bulk_rows, clock
 from meshline.kernel.errors import MeshlineError
 from syncflows.engine import contracts, failures, outcomes, repair, undos
 from syncflows.engine.carry import Carry, Rest
@@ -101,7 +99,7 @@ def undone(steps: Sequence[Step], carry_of: dict[int, Carry]) -> None:
 def ended(carry: Carry) -> Rest:
     """Nothing is left to do now: the undos are planned next, or all is taken back."""
     if not carry.originals_known:
-        return Rest(RunStatus.PENDING, "what was sent is decided; taking back what was written", due_at=timezone.now())
+        return Rest(RunStatus.PENDING, "what was sent is decided; taking back what was written", due_at=clock.now())
     told = carry.run.compensation or {}
     taken = [
         f"{step.name} {step.external_id}".strip()
@@ -117,7 +115,7 @@ def ended(carry: Carry) -> Rest:
 def begun(run: Run, *, by: str, reason: str, cause: dict[str, Any] | None = None) -> dict[str, Any]:
     """What a run remembers of its compensation. `cause`: of an automatic one."""
     return {
-        "since": timezone.now().isoformat(), "by": by, "reason": reason, "automatic": cause is not None, "cause": cause or {},
+        "since": clock.now().isoformat(), "by": by, "reason": reason, "automatic": cause is not None, "cause": cause or {},
         "rounds": (run.compensation or {}).get("rounds", 0) + 1,
     }  # fmt: skip
 
@@ -153,7 +151,7 @@ def _begins(carry: Carry, step: Step, outcome: outcomes.GiveUp) -> bool:
     carry.run.tries, carry.run.first_failed_at, carry.turned = 0, None, True
     said = f"{step.name} cannot be done; what this run wrote is taken back, last first: {', '.join(done.name for done in reversed(ours))}"
     carry.say(FactKind.COMPENSATING, said, cause=cause)
-    carry.rest = Rest(RunStatus.PENDING, said, due_at=timezone.now())
+    carry.rest = Rest(RunStatus.PENDING, said, due_at=clock.now())
     return True
 
 

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from django.utils import timezone
-
+from meshline.kernel import clock
 from meshline.kernel.errors import MeshlineError
 from meshline.kernel.expressions import EvaluationFailed
 from syncflows.connectors.errors import Misconfigured, Outage, Rejected
@@ -121,7 +120,7 @@ def _rest_of_error(carry: Carry, step: Step, error: Exception) -> None:
     elif isinstance(error, EvaluationFailed):
         give_up(carry, step, outcomes.of_document(error, part_done=_part_done(carry)))
     elif isinstance(error, MeshlineError):
-        unfit, now = _definition_error(error), timezone.now()
+        unfit, now = _definition_error(error), clock.now()
         budget = retry.Budget(Retry(), tries=1)
         give_up(carry, step, outcomes.of_error(unfit, budget=budget, now=now, part_done=False, system=step.system))
     else:
@@ -137,7 +136,7 @@ def perform(jobs: Sequence[Job], *, holds: Callable[[], bool]) -> list[Result]:
 
 def judge(result: Result) -> outcomes.Outcome | None:
     """What the result means; None for an unexpected error (a defect of ours)."""
-    job, now = result.job, timezone.now()
+    job, now = result.job, clock.now()
     if result.error is None and job.action == Action.SEND and result.answer:
         return outcomes.Done(result.answer)
     if result.error is None:
@@ -208,7 +207,7 @@ def _job(carry: Carry, step: Step, catalog: Catalog) -> Job | None:
         step=step,
         number=(last.number if last else 0) + 1,
         lease_owner=carry.run.lease_owner,
-        intended_at=timezone.now(),
+        intended_at=clock.now(),
     )
     if _looks_first(carry, step, last) or _promoted_unseen(carry, step, system, operation):
         first = last if last is not None and last.status == AttemptStatus.INTENDED else attempt
@@ -321,7 +320,7 @@ def _spent(found: outcomes.Outcome, job: Job) -> outcomes.Outcome:
     aside = job.carry.backward and job.step.undoes is None  # it is not sent again anyway
     if not isinstance(found, outcomes.NotThere) or job.sent_at in (LONG_AGO, DOUBTED) or aside:
         return found
-    budget, now = budgets.of(job), timezone.now()
+    budget, now = budgets.of(job), clock.now()
     sent = budget.tries - 1
     if retry.exhausted(budget.policy, attempt=sent) or retry.out_of_time(budget, at=now, now=now):
         return outcomes.vanished(job.step.reference, system=job.step.system, tries=max(1, sent))

@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.db import connection, transaction
-from django.utils import timezone
 
-from meshline.kernel import bulk_rows, jobs
+from meshline.kernel import bulk_rows, clock, jobs
 from syncflows import hooks
 from syncflows.engine import counters, lineage
 from syncflows.engine.admission import TYPE_LENGTH, Admission, admit
@@ -100,7 +99,7 @@ def _problem_text(found: Admission) -> str:
 
 
 def _start_runs(new: list[tuple[int, Admission]]) -> None:
-    now = timezone.now()
+    now = clock.now()
     runs = [
         Run(
             event_id=event_id, flow=flow.name, flow_version_id=flow.id, status=RunStatus.PENDING, lane=found.lane, sequence=found.sequence, due_at=now,

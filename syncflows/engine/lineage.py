@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.utils import timezone
-
-from meshline.kernel import bulk_rows, jsontext
+from meshline.kernel import bulk_rows, clock, jsontext
 from meshline.kernel.actors import Actor
 from syncflows.engine.enums import FactKind
 from syncflows.engine.models import LineageFact, Run, TraceKey
@@ -63,12 +61,12 @@ def fact(
     **detail: Any,
 ) -> Fact:
     """A fact for `write`. `detail` must be JSON-compatible (Decimals and times are written as text)."""
-    return Fact(event_id, run_id, timezone.now(), kind, summary, detail, actor)
+    return Fact(event_id, run_id, clock.now(), kind, summary, detail, actor)
 
 
 def of_run(run: Run, kind: FactKind, summary: str, *, by: Actor | None = None, **detail: Any) -> Fact:
     """A fact of a run, and of its event."""
-    return Fact(run.event_id, run.pk, timezone.now(), kind, summary, detail, str(by) if by else "")
+    return Fact(run.event_id, run.pk, clock.now(), kind, summary, detail, str(by) if by else "")
 
 
 def key(value: str, kind: str, event_id: int, run_id: int | None = None) -> Name:

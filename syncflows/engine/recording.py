@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from django.utils import timezone
-
-from meshline.kernel import bulk_rows, jsontext
+from meshline.kernel import bulk_rows, clock, jsontext
 from syncflows.connectors.protocol import Answer
 from syncflows.engine import compensation, execute, failures, outcomes, records, resting, undos
 from syncflows.engine.adoption import become, is_update, key_to_send
@@ -46,7 +44,7 @@ def _close_earlier(jobs: Sequence[Job]) -> None:
 
 
 def _say_sent(sends: Sequence[Job]) -> None:
-    now = timezone.now()
+    now = clock.now()
     for job in sends:
         job.attempt.status, job.attempt.sent_at, job.step.status = AttemptStatus.SENT, now, StepStatus.SENT
         said = f"{job.step.name}: {job.step.operation} sent to {job.step.system}, attempt {job.attempt.number}"
@@ -100,7 +98,7 @@ def _take(result: Result) -> None:
 
 
 def _done(job: Job, answer: Answer, *, found: bool) -> None:
-    step, now = job.step, timezone.now()
+    step, now = job.step, clock.now()
     step.status, step.external_id, step.answer, step.done_at = (
         StepStatus.DONE,
         jsontext.mended(answer.external_id)[:200],
@@ -151,7 +149,7 @@ def _unknown(job: Job, outcome: outcomes.Unknown, result: Result) -> None:
 
 def _not_there(job: Job) -> None:
     """It did not happen: the step may be sent, in the newest wanted form."""
-    job.attempt.status, job.attempt.answered_at = AttemptStatus.NOT_SENT, timezone.now()
+    job.attempt.status, job.attempt.answered_at = AttemptStatus.NOT_SENT, clock.now()
     said = f"{job.step.reference} is not in {job.step.system}; it may be sent"
     if job.step.undoes is not None:
         said = f"{job.step.external_id} is not taken back in {job.step.system}; it may be sent again"
@@ -210,7 +208,7 @@ def _note_error(job: Job, result: Result) -> None:
         job.attempt.error = jsontext.mended(str(error))[:4000] if error else job.attempt.error
         job.attempt.detail = {name: value for name, value in job.attempt.detail.items() if name != execute.LOOKS}
         return
-    job.attempt.answered_at = timezone.now()
+    job.attempt.answered_at = clock.now()
     job.attempt.error_code = str(getattr(error, "code", type(error).__name__ if error else ""))[:60]
     job.attempt.error = jsontext.mended(str(error or ""))[:4000]
     job.attempt.detail = jsontext.mended(getattr(error, "context", {}) or {})

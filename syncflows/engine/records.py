@@ -6,9 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
-from django.utils import timezone
-
-from meshline.kernel import actors, bulk_rows, jobs, transitions
+from meshline.kernel import actors, bulk_rows, clock, jobs, transitions
 from syncflows import hooks
 from syncflows.engine import crosswalk, lineage
 from syncflows.engine.carry import Carry
@@ -54,7 +52,7 @@ def withdraw(runs: Sequence[Run]) -> None:
     """What these runs delivered is taken back: their records are expected in no target any more. Call in the transaction that ends them."""
     if runs:
         CanonicalRecord.objects.filter(run__in=[run.pk for run in runs]).update(
-            delivered_at=None, external_ids={}, updated_at=timezone.now()
+            delivered_at=None, external_ids={}, updated_at=clock.now()
         )
 
 
@@ -73,7 +71,7 @@ def release_waiting(waits: set[str]) -> int:
         machine=RUN,
         expected=[RunStatus.HELD],
         to=RunStatus.PENDING,
-        due_at=timezone.now(),
+        due_at=clock.now(),
         hold_reason="",
         waits_for="",
         tries=0,
@@ -100,7 +98,7 @@ def main_first(carry: Carry) -> list[Step]:
 
 
 def _row(carry: Carry) -> tuple[Any, ...]:
-    run, spec, now = carry.run, carry.mapping.spec, timezone.now()
+    run, spec, now = carry.run, carry.mapping.spec, clock.now()
     return (
         spec.object, run.canonical_key, run.flow, carry.contract.spec.system, run.sequence, run.event_id, run.pk, carry.document, run.amount, run.currency,
         _date(carry.business_date), main_ids(carry), now, now,

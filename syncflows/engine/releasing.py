@@ -7,9 +7,8 @@ from collections.abc import Callable
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, QuerySet, Value
 from django.db.models.functions import Concat
-from django.utils import timezone
 
-from meshline.kernel import jobs, transitions
+from meshline.kernel import clock, jobs, transitions
 from syncflows.engine import lineage
 from syncflows.engine.enums import FactKind, RunStatus
 from syncflows.engine.machines import RUN
@@ -56,7 +55,7 @@ def _release(waiting: QuerySet[Run], why: str) -> int:
         return 0
     lineage.write([lineage.of_run(run, FactKind.RELEASED, why) for run in runs])
     transitions.move_many(
-        Run.objects.filter(pk__in=[run.pk for run in runs]), machine=RUN, expected=[RunStatus.HELD], to=RunStatus.PENDING, due_at=timezone.now(),
+        Run.objects.filter(pk__in=[run.pk for run in runs]), machine=RUN, expected=[RunStatus.HELD], to=RunStatus.PENDING, due_at=clock.now(),
         hold_reason="", waits_for="", status_reason=why,
     )  # fmt: skip
     jobs.ring("engine.work")

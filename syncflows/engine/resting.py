@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from django.utils import timezone
-
-from meshline.kernel import actors, bulk_rows, transitions
+from meshline.kernel import actors, bulk_rows, clock, transitions
 from syncflows import hooks
 from syncflows.engine import lineage, records
 from syncflows.engine.carry import Carry, Rest
@@ -73,7 +71,7 @@ def tell(carries: Sequence[Carry]) -> None:
 
 
 def _set(carry: Carry) -> None:
-    run, rest, now = carry.run, carry.rest, timezone.now()
+    run, rest, now = carry.run, carry.rest, clock.now()
     assert rest is not None
     waits_on = bool(rest.waits_for) and rest.status == RunStatus.RETRYING and run.waits_for == rest.waits_for
     run.tries = max(0, run.tries - (not rest.counts))

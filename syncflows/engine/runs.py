@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
-from django.utils import timezone
 
 from meshline.audit import ledger as audit
-from meshline.kernel import jobs, jsontext, transitions
+from meshline.kernel import clock, jobs, jsontext, transitions
 from meshline.kernel.actors import Actor
 from meshline.kernel.errors import Conflict, Invalid, Missing
 from syncflows import hooks
@@ -127,7 +126,7 @@ def _restart(again: Again, place: int | None, *, by: Actor, reason: str, job: st
     }  # fmt: skip
     for name, value in fresh_budget().items():
         setattr(run, name, value)
-    run.updated_at = timezone.now()
+    run.updated_at = clock.now()
     run.hold_reason, run.waits_for, run.ended_at, run.status_reason = "", "", None, reason[:500]
     run.human_actions += by.kind != "system"
     facts.append(_replayed(again, by=by, reason=reason, job=job))
@@ -141,7 +140,7 @@ def cancel(run_id: int, *, by: Actor, reason: str) -> Run:
         ledger.revoke_of_run(run, by=by, reason=reason)
         run = transitions.move(
             Run, run.pk, machine=RUN, expected=(*PARKED, RunStatus.RETRYING, RunStatus.PENDING), to=RunStatus.CANCELLED, by=by, reason=reason,
-            status_reason=reason, hold_reason="", waits_for="", ended_at=timezone.now(), human_actions=run.human_actions + 1,
+            status_reason=reason, hold_reason="", waits_for="", ended_at=clock.now(), human_actions=run.human_actions + 1,
         )  # fmt: skip
         lineage.write([lineage.of_run(run, FactKind.CANCELLED, f"Closed by {by}: {reason}", by=by)])
     return run
@@ -154,7 +153,7 @@ def leave_out(step: Step) -> None:
 
 def fresh_budget() -> dict[str, Any]:
     """Column values of a run that is due now and may fail as often and as long as its policy allows, from now on."""
-    now = timezone.now()
+    now = clock.now()
     return {"due_at": now, "tries": 0, "first_failed_at": None, "budget_from": now}
 
 

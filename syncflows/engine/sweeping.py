@@ -6,9 +6,8 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Min
-from django.utils import timezone
 
-from meshline.kernel import jobs
+from meshline.kernel import clock, jobs
 from syncflows.engine import claims, records, releasing
 from syncflows.engine.batch import due_count
 from syncflows.engine.crosswalk import Lookups, resolves
@@ -43,7 +42,7 @@ def sweep() -> dict[str, int]:
 
 def next_due() -> datetime | None:
     """When the next run is due, where that is before the sweeper comes: a retry need not wait for it."""
-    now = timezone.now()
+    now = clock.now()
     soon = Run.objects.filter(status__in=DUE, due_at__gt=now, due_at__lt=now + timedelta(seconds=EVERY_S))
     return soon.aggregate(at=Min("due_at"))["at"]
 

@@ -9,10 +9,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.db import transaction
-from django.utils import timezone
 
 from meshline.audit import ledger
-from meshline.kernel import jobs, transitions
+from meshline.kernel import clock, jobs, transitions
 from meshline.kernel.actors import Actor
 from meshline.kernel.errors import Conflict, Invalid, Missing
 from ownership.permissions import Ability, check_user_can
@@ -61,7 +60,7 @@ def ask(run_id: int, *, by: Actor, reason: str) -> Run:
         Step.objects.filter(run=run, undoes__isnull=False, status=StepStatus.REJECTED).update(status=StepStatus.PLANNED)
         told = compensation.begun(run, by=str(by), reason=reason[:500])
         run = transitions.move(
-            Run, run.pk, machine=RUN, expected=PARKED, to=RunStatus.PENDING, by=by, reason=reason, due_at=timezone.now(), tries=0, first_failed_at=None, hold_reason="",
+            Run, run.pk, machine=RUN, expected=PARKED, to=RunStatus.PENDING, by=by, reason=reason, due_at=clock.now(), tries=0, first_failed_at=None, hold_reason="",
             waits_for="", status_reason=f"Being taken back: {reason}"[:500], compensation=told, human_actions=run.human_actions + (by.kind != "system"),
         )  # fmt: skip
         lineage.write(

@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from django.conf import settings
-from django.utils import timezone
 
+from meshline.kernel import clock
 from ownership.enums import Circuit, SystemState
 from ownership.models import System
 from syncflows.engine.carry import Rest
@@ -69,7 +69,7 @@ class Board:
         if until is None or until <= now:
             return None
         why = row.state_reason or ("it asked us to wait" if row.quiet_until else "")
-        return self._waits(system, f"{system} is not taking calls: {why}", self.rows.local(until))
+        return self._waits(system, f"{system} is not taking calls: {why}", until)
 
     def admit(self, jobs: Sequence[Job]) -> list[Job]:
         """Those that may be called now, each with its gate; the others come to rest until their turn, and it is not one of their tries."""
@@ -196,7 +196,7 @@ class Board:
     def _none(self, jobs: list[Job], grant: Grant) -> None:
         for job in jobs:
             if grant.quiet_s:
-                at = self.rows.local(self.rows.now()) + timedelta(seconds=grant.quiet_s)
+                at = self.rows.now() + timedelta(seconds=grant.quiet_s)
                 job.carry.rest = self._waits(grant.system, f"{grant.system} asked us to wait", at)
             else:
                 job.carry.rest = _its_turn(grant.system, "as many calls as it may take are under way", _between(SLOT_S))
@@ -209,7 +209,7 @@ class Board:
 
     def _waits(self, system: str, reason: str, until: datetime | None) -> Rest:
         """The first that waits comes back when its time has come; the others are woken, and look by themselves only much later."""
-        local, place = self.rows.local(self.rows.now()), self._put_back.get(system, 0)
+        local, place = self.rows.now(), self._put_back.get(system, 0)
         self._put_back[system] = place + 1
         later = local + timedelta(seconds=_between(WOKEN_S))
         due_at = until if until is not None and place == 0 else later
@@ -225,7 +225,7 @@ def board() -> Board:
 
 
 def _its_turn(system: str, why: str, after_s: float) -> Rest:
-    due_at = timezone.now() + timedelta(seconds=after_s)
+    due_at = clock.now() + timedelta(seconds=after_s)
     return Rest(RunStatus.RETRYING, f"Waits for its turn at {system}: {why}", due_at=due_at, waits_for=waking.waits_for_turn(system), counts=False)  # fmt: skip
 
 

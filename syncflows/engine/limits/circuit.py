@@ -6,15 +6,15 @@ No network here. Times are the database's own, so that clocks of workers need no
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import DateTimeField, Func, Q
 from django.db.models.functions import Now
-from django.utils import timezone
 
+from meshline.kernel import clock
 from meshline.kernel.actors import Actor
 from ownership.enums import Circuit, SystemState
 from ownership.models import System
@@ -28,26 +28,30 @@ from syncflows.engine.limits.windows import Window
 from syncflows.engine.models import CircuitChange
 
 
+class ClockTimestamp(Func):
+    """The database's clock at this moment, not at the transaction's beginning."""
+
+    template = "clock_timestamp()"
+    output_field = DateTimeField()
+
+
 @dataclass(frozen=True)
 class Rows:
-    """All systems as they stood, and how far this machine's clock is behind the database's."""
+    """All systems as they stood."""
 
     by_name: dict[str, System]
-    behind: timedelta = field(default_factory=timedelta)
 
     def now(self) -> datetime:
-        return timezone.now() + self.behind
-
-    def local(self, at: datetime) -> datetime:
-        """A time of the database's clock by ours, which is what due runs go by."""
-        return at - self.behind
+        """By the database's clock, as due runs are."""
+        return clock.now()
 
 
 def rows() -> Rows:
     """One query."""
-    found = list(System.objects.annotate(read_at=Now()))
-    behind = found[0].read_at - timezone.now() if found else timedelta()
-    return Rows({row.name: row for row in found}, behind)
+    found = list(System.objects.annotate(read_at=ClockTimestamp()))
+    if found:
+        clock.set_by(found[0].read_at)
+    return Rows({row.name: row for row in found})
 
 
 def try_it(system: str, *, lasts_s: float) -> bool:
@@ -95,7 +99,7 @@ def tell(
 ) -> None:  # fmt: skip
     CircuitChange.objects.create(
         system=system,
-        at=timezone.now(),
+        at=clock.now(),
         event=event,
         reason=reason[:2000],
         until=until,
@@ -123,7 +127,7 @@ def _sweep(found: Rows, row: System) -> int:
     if row.circuit == Circuit.CLOSED:
         return waking.ramp(row.name, beyond_s=waking.GONE_S)
     due = row.retry_at is None or row.retry_at <= found.now()
-    return waking.one(row.name, at=timezone.now()) if due else 0
+    return waking.one(row.name, at=clock.now()) if due else 0
 
 
 def _quieten(row: Any, tally: Tally, decision: Decision) -> None:
