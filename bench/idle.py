@@ -19,7 +19,7 @@ from bench.contenders import starting
 from bench.results import Ratio, Sense, figure
 from bench.stage import Running, Stage, at, say
 
-SETTLE_S = 20.0  # after the warm-up: vacuum, statistics and the like are work, not idling
+SETTLE_S = 75.0  # after the warm-up: vacuum and statistics of what it wrote (once a minute) are work, not idling
 PROBES = {"/healthz": 10.0, "/readyz": 10.0, "/metrics": 15.0}  # path: every so many seconds, as operators set them
 LONGEST_NAME = 110
 

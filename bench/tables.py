@@ -68,7 +68,7 @@ def contest(content: Content) -> str:
             rows.append((
                 place.removeprefix("erp_").replace("_", " "), name, f"{took['events_per_s']:,.0f}", f"{low_high[0]:,.0f} to {low_high[1]:,.0f}",
                 f"{took['cpu_s_per_1000']:.2f}", *(f"{parts[part]:.2f}" if part in parts else "" for part in ("web", "worker", "postgres")),
-                f"{took['kb_written_an_event']:.1f}", f"{took.get('commits_an_event', 0):.2f}", *(f"{acks[at]:.0f}" if acks else "" for at in ("p50", "p95", "p99")),
+                f"{took['kb_written_an_event']:.1f}", _shown(took.get("commits_an_event")), *(f"{acks[at]:.0f}" if acks else "" for at in ("p50", "p95", "p99")),
             ))  # fmt: skip
     heading = ("ERP", "contender", "events/s", "spread", "CPU-s per 1,000", "of it web", "worker", "PostgreSQL", "kB an event", "commits an event", "ack p50 ms", "p95", "p99")  # fmt: skip
     return _markdown(heading, rows)
@@ -111,6 +111,11 @@ def profile(content: Content) -> str:
 KINDS: dict[str, Callable[[Content], str]] = {
     "goals": goals, "machine": machine, "contest": contest, "set_up": set_up, "door": door, "idle": idle, "memory": memory, "profile": profile,
 }  # fmt: skip
+
+
+def _shown(count: float | None) -> str:
+    """Older files lack some counts."""
+    return "" if count is None else f"{count:.2f}"
 
 
 def _markdown(heading: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:

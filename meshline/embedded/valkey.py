@@ -96,6 +96,7 @@ def _command(places: Places, *, binary: Path) -> list[str]:
         "save": "",
         "appendonly": "no",
         "daemonize": "no",
+        "hz": "1",  # its housekeeping, a second; what expires is gone to whoever asks all the same
         "set-proc-title": "no",  # the command line must keep naming our folder
         "loglevel": "warning",
     }
