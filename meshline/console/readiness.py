@@ -10,6 +10,7 @@ from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from meshline.kernel import counters, workers
+from syncflows.engine import intake_figures
 from syncflows.engine.limits import meter
 
 WORKER_SEEN_WITHIN_S = 60.0
@@ -31,6 +32,7 @@ def checks() -> dict[str, Check]:
         "migrations": _migrations() if database.ok else Check(False, "Cannot be told without the database."),
         "broker": broker,
         "limits": _limits(broker),
+        "doors": _doors(),
         "workers": _workers() if broker.ok else Check(False, "Cannot be told without the broker."),
     }
 
@@ -84,6 +86,11 @@ def _limits(broker: Check) -> Check:
     return Check(
         True, f"Without the broker each worker keeps to one part in {meter.sharing()} of every system's limits; circuits go by the database."
     )  # fmt: skip
+
+
+def _doors() -> Check:
+    """Never a reason not to be ready: whoever is sent away comes back, and what is taken in is kept."""
+    return Check(True, intake_figures.sentence())
 
 
 def _workers() -> Check:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -58,14 +59,24 @@ def _ring(task: str, at_most_every_s: float, kwargs: dict[str, Any]) -> None:
     if held is not None:
         held[f"{task}:{kwargs}"] = (task, kwargs)
         return
+    if at_most_every_s > 0 and (_is_coming(f"{task}:{kwargs}") or counters.FUSE.is_blown()):
+        return
     try:
         if at_most_every_s <= 0 or _first(f"bell:{task}:{kwargs}", at_most_every_s):
             _send(task, kwargs)
         elif _first(f"late-bell:{task}:{kwargs}", at_most_every_s):
             # The worker may have looked just before this row was committed: one more bell when the interval is over.
-            _send(task, kwargs, countdown=at_most_every_s)
+            comes_at = time.monotonic() + at_most_every_s
+            if _send(task, kwargs, countdown=at_most_every_s):
+                _coming[f"{task}:{kwargs}"] = comes_at
     except Exception as error:  # noqa: BLE001 - whatever the broker's client raises, the rows are committed
+        counters.FUSE.blow()
         log.warning("bell for %s not rung, the sweeper will: %s", task, error)
+
+
+def _is_coming(name: str) -> bool:
+    """Whether this process has sent a late bell that is still to ring: whoever hears it sees what is committed by now."""
+    return time.monotonic() < _coming.get(name, 0.0)
 
 
 def _first(name: str, within_s: float) -> bool:
@@ -73,11 +84,16 @@ def _first(name: str, within_s: float) -> bool:
     return bool(counters.client().set(f"meshline:{name}", 1, nx=True, px=max(int(within_s * 1000), 1)))
 
 
-def _send(task: str, kwargs: dict[str, Any], **options: Any) -> None:
+def _send(task: str, kwargs: dict[str, Any], **options: Any) -> bool:
     try:
         _sender().send_task(task, kwargs=kwargs, retry=False, **options)
+        return True
     except Exception as error:  # noqa: BLE001 - see _ring
         log.warning("task %s not sent, the sweeper will: %s", task, error)
+        return False
+
+
+_coming: dict[str, float] = {}
 
 
 @lru_cache(maxsize=1)

@@ -8,11 +8,20 @@ from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from meshline.kernel import json_places
 from meshline.kernel.errors import Invalid
 
 DEPTH_LIMIT = 64
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 ESCAPED_SUSPECT = re.compile(r"\\u(?:0000|d[89a-f])")  # quick to look for; also found in harmless texts
+
+
+class _Constant(Exception):
+    """NaN or an infinity."""
+
+
+class _Twice(Exception):
+    """A key that was there before."""
 
 
 class BadJSON(Invalid):
@@ -25,6 +34,16 @@ def parse(text: str | bytes) -> Any:
     try:
         decoded = text.decode("utf-8-sig") if isinstance(text, bytes) else text.removeprefix("\ufeff")
         value = json.loads(decoded, parse_float=_exact, parse_constant=_refuse_constant, object_pairs_hook=_unique_keys)
+    except _Constant as error:
+        where = json_places.of_constant(decoded)
+        raise BadJSON(
+            f"The JSON holds {error} {where}, which is not a number (RFC 8259). Send null or leave the field out."
+        ) from error
+    except _Twice as error:
+        where = json_places.of_repeated_key(decoded)
+        raise BadJSON(
+            f"The key {str(error)!r} stands twice in one object, {where}: which one counts is not defined. Send it once."
+        ) from error
     except UnicodeDecodeError as error:
         raise BadJSON(f"The body is not UTF-8: byte {error.start} cannot be read. Send JSON as UTF-8.") from error
     except json.JSONDecodeError as error:
@@ -87,7 +106,7 @@ def _exact(text: str) -> Decimal:
 
 
 def _refuse_constant(name: str) -> Any:
-    raise BadJSON(f"The JSON holds {name}, which is not a number (RFC 8259). Send null or leave the field out.")
+    raise _Constant(name)
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -95,7 +114,7 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         seen: set[str] = set()
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise BadJSON(f"The key {twice!r} stands twice in one object: which one counts is not defined. Send it once.")
+        raise _Twice(twice)
     return found
 
 

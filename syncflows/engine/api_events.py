@@ -47,7 +47,8 @@ class Events(EventList):
             ),
             200: OpenApiResponse(OpenApiTypes.OBJECT, "Known already (source and id): the first event's ids"),
             **dict.fromkeys(
-                (400, 401, 403, 413, 415, 422, 503), OpenApiResponse(OpenApiTypes.OBJECT, "Problem document (RFC 9457)")
+                (400, 401, 403, 408, 413, 415, 422, 429, 503),
+                OpenApiResponse(OpenApiTypes.OBJECT, "Problem document (RFC 9457)"),
             ),
         },
     )

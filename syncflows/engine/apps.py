@@ -21,6 +21,7 @@ class EngineConfig(AppConfig):
         )  # fmt: skip
         register_badge("staged", badges.of_staged)
         metrics.register("door", numbers.door)
+        metrics.register("intake", numbers.intake)
         metrics.register("runs", numbers.runs)
         metrics.register("systems", numbers.systems)
         pacing.share_with(meter.take)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from meshline.kernel import counters
 from syncflows.engine.enums import IngestOutcome
 
-EVENTS, WEBHOOKS_REFUSED = "events", "webhooks_refused"
+EVENTS, WEBHOOKS_REFUSED, INTAKE_REFUSED = "events", "webhooks_refused", "intake_refused"
 
 
 def count_events(outcomes: Iterable[IngestOutcome]) -> None:
@@ -18,3 +18,10 @@ def count_events(outcomes: Iterable[IngestOutcome]) -> None:
 
 def count_refused_webhook(*, system: str, reason: str) -> None:
     counters.add({f"{WEBHOOKS_REFUSED}:{system}:{reason}": 1})
+
+
+def count_refused_intake(refusals: Iterable[tuple[str, str]]) -> None:
+    """Requests sent away with 429, by (system, reason)."""
+    counters.add(
+        {f"{INTAKE_REFUSED}:{system}:{reason}": number for (system, reason), number in Counter(refusals).items()}
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from django.db.models import Count, Min
 from django.utils import timezone
@@ -11,7 +11,9 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from meshline.kernel import counters
 from ownership.enums import Circuit
 from ownership.models import System
-from syncflows.engine.counters import EVENTS, WEBHOOKS_REFUSED
+from syncflows.engine import intake_figures
+from syncflows.engine.counters import EVENTS, INTAKE_REFUSED, WEBHOOKS_REFUSED
+from syncflows.engine.door.backlog import MARKS
 from syncflows.engine.enums import DUE, IngestOutcome, RunStatus
 from syncflows.engine.limits import figures
 from syncflows.engine.models import Run
@@ -28,14 +30,34 @@ def door() -> Iterator[Metric]:
     for outcome in IngestOutcome:
         events.add_metric([outcome.value], found.get(f"{EVENTS}:{outcome.value}", 0))
     yield events
-    refused = CounterMetricFamily(
-        "meshline_webhooks_refused", "Webhooks refused before anything was stored", labels=["system", "reason"]
-    )
-    for name, number in found.items():
-        kind, _, labels = name.partition(":")
-        if kind == WEBHOOKS_REFUSED:
+    yield _refused("meshline_webhooks_refused", "Webhooks refused before anything was stored", WEBHOOKS_REFUSED, found)
+    yield _refused("meshline_intake_refused", "Requests answered 429, by system and reason", INTAKE_REFUSED, found)
+
+
+def intake() -> Iterator[Metric]:
+    """What sources may send and have sent today; the backlog as the door sees it, and who waits because of it."""
+    today = GaugeMetricFamily("meshline_intake_today", "Events of limited systems this UTC day", labels=["system"])
+    allowed = GaugeMetricFamily("meshline_intake_per_day", "Events a UTC day that a system may send", labels=["system"])
+    for name, day in intake_figures.of_limited().items():
+        today.add_metric([name], day.today)
+        if day.per_day is not None:
+            allowed.add_metric([name], day.per_day)
+    yield from (today, allowed)
+    state = intake_figures.door()
+    yield GaugeMetricFamily("meshline_intake_backlog", "Due runs at the door's last count", value=state.backlog)
+    waits = GaugeMetricFamily("meshline_intake_waits", "Whether sources of this importance are sent away", labels=["importance"])  # fmt: skip
+    for importance in MARKS:
+        waits.add_metric([importance], importance in state.importances)
+    yield waits
+
+
+def _refused(name: str, words: str, counter: str, found: Mapping[str, int]) -> Metric:
+    refused = CounterMetricFamily(name, words, labels=["system", "reason"])
+    for key, number in found.items():
+        kind, _, labels = key.partition(":")
+        if kind == counter:
             refused.add_metric(labels.split(":", maxsplit=1), number)
-    yield refused
+    return refused
 
 
 def runs() -> Iterator[Metric]:

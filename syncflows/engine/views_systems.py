@@ -16,7 +16,7 @@ from meshline.kernel.permissions import reason_against
 from ownership.enums import Circuit, SystemState
 from ownership.models import System
 from ownership.permissions import Ability, check_user_can
-from syncflows.engine import system_acts, system_pages
+from syncflows.engine import intake_figures, system_acts, system_pages
 from syncflows.engine.connections import connection
 from syncflows.engine.enums import SystemAct
 from syncflows.engine.forms import CircuitForm, ReasonForm
@@ -90,7 +90,7 @@ def _show(request: HttpRequest, row: System, form: ReasonForm, *, status: int = 
         "system": row, "definition": definition, "form": form, "is_paused": row.state == SystemState.PAUSED, "is_closed": row.circuit == Circuit.CLOSED,
         "numbers": limit_figures.of(found, [row]).get(row.name), "changes": circuit.changes(row.name, limit=CHANGES_SHOWN), "circuit_form": CircuitForm(), "lost_text": LOST.format(meter.sharing()),
         "refused": reason_against(check_user_can, request.user, Ability.OPERATE_SYSTEMS), "attempts": system_pages.recent_errors(row.name),
-        "settings": system_pages.settings(definition) if definition else [], **_operations(definition),
+        "settings": system_pages.settings(definition) if definition else [], "intake": intake_figures.rows(definition) if definition else [], **_operations(definition),
     }  # fmt: skip
     return page(request, "engine/system_detail.html", context, status=status)
 

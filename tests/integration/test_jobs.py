@@ -50,7 +50,8 @@ def test_ring_with_the_broker_down_costs_the_bell_only(
     counters.client.cache_clear()
     try:
         with django_capture_on_commit_callbacks(execute=True):
-            jobs.ring("a-test")
+            jobs.ring("another-test")
     finally:
         counters.client.cache_clear()
+        counters.FUSE.mend()
     assert "the sweeper will" in caplog.text

@@ -41,6 +41,7 @@ ANSWERS = {
     "404": "There is nothing by that id.",
     "405": "This address does not take this method.",
     "406": "Only JSON is answered.",
+    "408": "The body was not here in time.",
     "409": "The record's state does not allow it, somebody was first, or a request with this Idempotency-Key is in flight.",
     "411": "A body with an Idempotency-Key needs a Content-Length.",
     "413": "The body is too large.",
@@ -50,6 +51,12 @@ ANSWERS = {
     "500": "A defect of ours; the request id names it.",
     "502": "The connected system does not answer, or not as it should; `detail` says how.",
     "503": "A part of Meshline does not answer: see Retry-After.",
+}
+RETRY_AFTER = {
+    "Retry-After": {
+        "description": "seconds until the same request may succeed",
+        "schema": {"type": "integer", "minimum": 1},
+    }
 }
 ALWAYS = ("400", "401", "403", "405", "406", "429", "500", "503")
 IDEMPOTENCY_KEY = {
@@ -74,7 +81,7 @@ def add_what_all_share(result: dict[str, Any], generator: Any, request: Any, pub
         ]
         own = [status for status in operation["responses"] if status >= "400"]
         for status in sorted({*statuses, *own}):
-            operation["responses"][status] = _answer(ANSWERS[status])
+            operation["responses"][status] = _answer(status)
         if unsafe:
             operation.setdefault("parameters", []).append(IDEMPOTENCY_KEY)
     return result
@@ -86,5 +93,9 @@ def _operations(result: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, An
             yield path, method, operation
 
 
-def _answer(description: str) -> dict[str, Any]:
-    return {"description": description, "content": {"application/problem+json": {"schema": {"$ref": PROBLEM_REF}}}}
+def _answer(status: str) -> dict[str, Any]:
+    found = {
+        "description": ANSWERS[status],
+        "content": {"application/problem+json": {"schema": {"$ref": PROBLEM_REF}}},
+    }
+    return {**found, "headers": RETRY_AFTER} if status in ("429", "503") else found

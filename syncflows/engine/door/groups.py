@@ -10,16 +10,17 @@ import asyncio
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
 from django.db import InterfaceError, OperationalError, connection
 
-from meshline.kernel.errors import MeshlineError, Unavailable
+from meshline.kernel.errors import Unavailable
 from syncflows.engine import ingest
 from syncflows.engine.arrivals import Arrival, Receipt
-from syncflows.engine.door import memory
+from syncflows.engine.door import backlog, gate, memory
+from syncflows.engine.door.errors import Full
 
 log = logging.getLogger(__name__)
 GROUP_EVENTS, GROUP_BYTES = 256, 8 * 1024 * 1024
@@ -27,15 +28,8 @@ WAITING_EVENTS, WAITING_BYTES = 4096, 64 * 1024 * 1024
 WAIT_S = 30.0  # longer than any commit of a group takes; a sender that is told 503 then sends again, and is recognised
 IDLE_S = 0.5  # after which the thread gives its connection back
 LOST = (OperationalError, InterfaceError)
-Accept = Callable[[list[Arrival]], list[Receipt]]
 Result = list[Receipt] | BaseException
-
-
-class Full(MeshlineError):
-    """This process has as much waiting as it may hold."""
-
-    default_code = "door_full"
-    http_status = 429
+Accept = Callable[[list[list[Arrival]]], Sequence[Result]]  # of each request its receipts, or why it was not let in
 
 
 @dataclass(slots=True, eq=False)
@@ -91,9 +85,7 @@ class Collector:
         with self._ready:
             if self._waiting and (self._events >= WAITING_EVENTS or self._bytes >= WAITING_BYTES):
                 raise Full(
-                    f"{self._events:,} events wait to be stored, as many as this process holds. Nothing of this request was kept. Send it again in a second.",
-                    retryable=True,
-                    context={"retry_after_s": 1},
+                    f"{self._events:,} events wait to be stored, as many as this process holds.", retry_after_s=1
                 )
             self._waiting.append(handed)
             self._events += len(handed.arrivals)
@@ -155,9 +147,9 @@ class Collector:
         return None
 
     def _store(self, group: list[Handed]) -> None:
-        receipts = iter(self._accept([arrival for handed in group for arrival in handed.arrivals]))
-        for handed in group:
-            handed.result = [next(receipts) for _ in handed.arrivals]
+        results = self._accept([handed.arrivals for handed in group])
+        for handed, result in zip(group, results, strict=True):
+            handed.result = result
 
     def _store_each(self, group: list[Handed], error: Exception) -> None:
         if len(group) == 1:
@@ -177,16 +169,31 @@ def take(arrivals: list[Arrival], *, size_bytes: int) -> list[Receipt]:
     """Store with others; returns when committed. Within a transaction of the caller, it is stored in that one. Raises as Collector.take."""
     if not arrivals:
         return []
-    if connection.in_atomic_block:
-        return _accept(arrivals)
-    return COLLECTOR.take(arrivals, size_bytes=size_bytes)
+    if not connection.in_atomic_block:
+        return COLLECTOR.take(arrivals, size_bytes=size_bytes)
+    [result] = accept([arrivals])
+    if isinstance(result, BaseException):
+        raise result
+    return result
 
 
-def _accept(arrivals: list[Arrival]) -> list[Receipt]:
-    return ingest.accept(arrivals, catalog=memory.read())
+def accept(requests: list[list[Arrival]]) -> list[Result]:
+    """Let in whom the gate lets in, and store what they bring in one transaction."""
+    definitions = memory.read()
+    refusals = gate.judge(requests, definitions)
+    taken = [arrivals for arrivals, refusal in zip(requests, refusals, strict=True) if refusal is None]
+    receipts = iter(ingest.accept([arrival for arrivals in taken for arrival in arrivals], catalog=definitions))
+    return [refusal or [next(receipts) for _ in arrivals] for arrivals, refusal in zip(requests, refusals, strict=True)]
 
 
-COLLECTOR = Collector(_accept)
+def _accept_and_gauge(requests: list[list[Arrival]]) -> list[Result]:
+    results = accept(requests)
+    if definitions := memory.recent():
+        backlog.GAUGE.touch(definitions)
+    return results
+
+
+COLLECTOR = Collector(_accept_and_gauge)
 
 
 def _settle(group: list[Handed], error: BaseException) -> None:
@@ -207,7 +214,7 @@ def _wake(group: list[Handed]) -> None:
         try:
             loop.call_soon_threadsafe(_resolve, theirs)
         except RuntimeError:
-            log.warning("%d requests ended with their event loop; what they brought is stored", len(theirs))
+            log.warning("%d requests ended with their event loop, after their commit", len(theirs))
 
 
 def _resolve(group: list[Handed]) -> None:

@@ -14,6 +14,7 @@ from django.utils import timezone
 from meshline.kernel import fingerprint
 from syncflows.engine import ingest
 from syncflows.engine.arrivals import Arrival, Problem, Receipt
+from syncflows.engine.door import turns
 from syncflows.engine.enums import IngestOutcome
 from syncflows.engine.files import delimited, encodings, lines, tables
 from syncflows.engine.files.errors import ImportedElsewhere, UnusableFile
@@ -99,15 +100,18 @@ def begin(found: Plan) -> SourceFile:
     return progress
 
 
-def run(found: Plan, progress: SourceFile, *, tell: Progress) -> Summary:
-    """Import what is left, batch by batch. `tell` gets the bytes read so far. Raises ImportedElsewhere; what is committed stays.
+def run(found: Plan, progress: SourceFile, *, tell: Progress, tell_waiting: turns.Tell = lambda words: None) -> Summary:
+    """Import what is left, batch by batch, as fast as the source's quotas and the backlog allow. `tell` gets the bytes read so far.
+
+    Raises ImportedElsewhere, QuotaUsedUp (the day's), BacklogFull (and nothing is worked off); what is committed stays.
 
     Idempotent: on the rows' event ids.
     """
     summary = Summary()
     with lines.open_text(found.path, found.encoding) as handle:
         remaining = islice(found.open_rows(handle), progress.position, None)
-        for batch in _batches(remaining):
+        for batch in _batches(remaining, turns.most_at_once(found.source, found.definitions) or BATCH_ROWS):
+            turns.wait(found.source, len(batch), found.definitions, tell=tell_waiting)
             summary.count(_commit(found, progress, batch))
             tell(handle.buffer.tell())
     SourceFile.objects.filter(pk=progress.pk).update(finished_at=timezone.now())
@@ -149,13 +153,13 @@ def _arrival(found: Plan, row: Row) -> Arrival:
     )
 
 
-def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:
+def _batches(rows: Iterator[Row], rows_max: int) -> Iterator[list[Row]]:
     batch: list[Row] = []
     size = 0
     for row in rows:
         batch.append(row)
         size += len(row.raw)
-        if len(batch) == BATCH_ROWS or size > BATCH_CHARACTERS:
+        if len(batch) >= min(rows_max, BATCH_ROWS) or size > BATCH_CHARACTERS:
             yield batch
             batch, size = [], 0
     if batch:

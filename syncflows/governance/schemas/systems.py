@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from syncflows.governance.schemas.base import Cel, Strict
+from syncflows.governance.schemas.intake import Intake
 from syncflows.governance.schemas.retries import Retry, RetryChange
 
 
@@ -195,6 +196,9 @@ class System(Strict):
     rate_limit: RateLimit | None = Field(default=None, description="over all workers together; default: none")
     breaker: Breaker = Breaker()
     webhook: Webhook | None = None
+    ingest: Intake | None = Field(
+        default=None, description="how much it may send, and whether it waits first when work piles up"
+    )
     operations: dict[str, Operation] = {}
     errors: list[ErrorRule] = Field(default=[], description="for every operation, after its own")
     health: str = Field(default="", description="path answering 2xx when all is well and our credential is good")

@@ -88,7 +88,12 @@ class Command(BaseCommand):
             file=sys.stderr,
             mininterval=5 if quiet else 0.2,
         ) as bar:
-            return imports.run(found, progress, tell=lambda position: bar.update(position - bar.n))
+            return imports.run(
+                found,
+                progress,
+                tell=lambda position: bar.update(position - bar.n),
+                tell_waiting=lambda words: bar.set_postfix_str(words.split(". ")[0], refresh=True),
+            )
 
 
 def _spool(source: IO[bytes], spool: Any) -> str:
