@@ -55,7 +55,7 @@ class Scope(TextChoices):
 
     EVENTS_WRITE = "events:write", "Send events"
     EVENTS_READ = "events:read", "Read events, runs and lineage"
-    RUNS_WRITE = "runs:write", "Retry, pause, resume, skip and give up runs"
+    RUNS_WRITE = "runs:write", "Retry, pause, resume, skip, give up and replay runs"
     FLOWS_READ = "flows:read", "Read flows and owners"
     SYSTEMS_WRITE = "systems:write", "Pause and resume systems, open and close their circuits"
     TICKETS_READ = "tickets:read", "Read tickets"

@@ -4,6 +4,7 @@ from django.urls import include, path
 
 from syncflows.engine import api_arrivals, api_events, api_runs, api_systems, api_trace
 from syncflows.engine.control import api
+from syncflows.engine.replays import api as replays
 
 urlpatterns = [
     path("events/", api_events.Events.as_view(), name="api-events"),
@@ -23,5 +24,13 @@ urlpatterns = [
     path("systems/<slug:name>/", api_systems.SystemShow.as_view(), name="api-system"),
     path("systems/<slug:name>/acts/", api_systems.SystemActs.as_view(), name="api-system-acts"),
     path("systems/<slug:name>/circuit/", api_systems.CircuitChanges.as_view(), name="api-system-circuit"),
+    path("replays/", replays.Replays.as_view(), name="api-replays"),
+    path("replays/<slug:public_id>/", replays.ReplayShow.as_view(), name="api-replay"),
+    path("replays/<slug:public_id>/records/", replays.ReplayRecords.as_view(), name="api-replay-records"),
+    path("replays/<slug:public_id>/start/", replays.ReplayStart.as_view(), name="api-replay-start"),
+    path("replays/<slug:public_id>/pause/", replays.ReplayPause.as_view(), name="api-replay-pause"),
+    path("replays/<slug:public_id>/resume/", replays.ReplayResume.as_view(), name="api-replay-resume"),
+    path("replays/<slug:public_id>/cancel/", replays.ReplayCancel.as_view(), name="api-replay-cancel"),
+    path("replays/<slug:public_id>/again/", replays.ReplayAgain.as_view(), name="api-replay-again"),
     path("trace/", api_trace.TraceFind.as_view(), name="api-trace"),
 ]
