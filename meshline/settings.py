@@ -264,6 +264,8 @@ MESHLINE_PARTITIONS_AHEAD = env.whole("MESHLINE_PARTITIONS_AHEAD", default=2, le
 # While Valkey is lost, each worker process keeps to its part of every limit: one of so many, or of as many as were seen, whichever is more.
 MESHLINE_LIMITS_DIVIDED_BY = env.whole("MESHLINE_LIMITS_DIVIDED_BY", default=4, least=1, most=1000)
 MESHLINE_REPLAY_MOST = env.whole("MESHLINE_REPLAY_MOST", default=100_000, least=1, most=1_000_000)
+MESHLINE_PATIENCE_S = env.whole("MESHLINE_PATIENCE_S", default=60, least=1, most=86_400)
+MESHLINE_POISON_AFTER = env.whole("MESHLINE_POISON_AFTER", default=3, least=1, most=100)
 MESHLINE_REPORTING_CURRENCY = env.text("MESHLINE_REPORTING_CURRENCY", default="USD", example="EUR")
 
 LOGGING = {

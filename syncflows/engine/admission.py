@@ -16,6 +16,7 @@ from meshline.kernel import ids, jsontext
 from meshline.kernel.errors import MeshlineError
 from syncflows.engine import contracts, traceparent
 from syncflows.engine.arrivals import Arrival, Problem
+from syncflows.engine.sequences import BadSequence, sortable
 from syncflows.governance.catalog import Catalog, Versioned
 from syncflows.governance.enums import Kind
 
@@ -138,10 +139,10 @@ def _identified(found: Admission, catalog: Catalog) -> Problem | None:
     try:
         payload = contracts.read(found.contract, arrival.payload)
         identity = contracts.identify(found.contract, payload)
+        found.sequence = sortable(identity.sequence or found.sequence, found.contract.spec.sequence_type)
     except MeshlineError as error:
         return _unreadable(error, found.contract)
     found.key = identity.key
-    found.sequence = identity.sequence or found.sequence
     found.occurred_at = identity.occurred_at or found.occurred_at
     found.named_by_source = bool(arrival.source_event_id or found.contract.spec.event_id)
     found.source_event_id = arrival.source_event_id or identity.event_id
@@ -186,7 +187,7 @@ def _unknown(arrival: Arrival, contract: Versioned | None, catalog: Catalog) -> 
 
 
 def _unreadable(error: MeshlineError, contract: Versioned) -> Problem:
-    reason = error.code if isinstance(error, contracts.Unreadable) else "key_missing"
+    reason = error.code if isinstance(error, contracts.Unreadable | BadSequence) else "key_missing"
     remedy = (
         f"Correct the fields here and release the event, or change contract {contract.name} if the source is right."
     )

@@ -43,6 +43,7 @@ from syncflows.governance.catalog import Catalog
 from syncflows.hooks import runs_ended
 
 log = logging.getLogger(__name__)
+DUE_COUNTED_MAX = 1000
 
 
 def work(*, limit: int | None = None) -> int:
@@ -261,5 +262,6 @@ def _park(carry: Carry, error: Exception, trace: str) -> None:
 
 
 def due_count() -> int:
-    """Runs that are due now, claimable or behind another of their lane."""
-    return Run.objects.filter(status__in=DUE, due_at__lte=clock.now()).count()
+    """Runs that are due now, claimable or behind another of their lane; counted up to a bound, so that it costs the same at any backlog."""
+    due = Run.objects.filter(status__in=DUE, due_at__lte=clock.now())
+    return due.order_by()[:DUE_COUNTED_MAX].count()

@@ -20,34 +20,16 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Exists, F, OuterRef, QuerySet
-from django.utils import timezone
 
-from meshline.kernel import transitions
-from syncflows.engine import lineage
+from meshline.kernel import clock, transitions
+from syncflows.engine import claimable, lineage, poison, precedence
 from syncflows.engine.enums import DUE, AttemptStatus, FactKind, RunStatus
 from syncflows.engine.machines import RUN
 from syncflows.engine.models import Run, WriteAttempt
+from syncflows.engine.shares import divide
 
 log = logging.getLogger(__name__)
 AFTER_OUR_FAILURE_S = 5
-
-# Up to a batch of due runs, the first of each lane, unless one of the lane is running: by priority, then by how long it has been due.
-# Of these, the ones whose lane nobody else is claiming at this moment: the lanes stay locked until the transaction ends.
-CLAIMABLE = """
-WITH candidate AS MATERIALIZED (
-SELECT r.id, r.priority, r.due_at, r.lane FROM engine_run r
-WHERE r.status IN ('pending', 'retrying') AND r.due_at <= %s
-  AND NOT EXISTS (
-    SELECT 1 FROM engine_run o
-    WHERE o.lane = r.lane AND o.id <> r.id AND o.status IN ('pending', 'retrying', 'running')
-      AND (o.status = 'running' OR (o.sequence COLLATE "C", o.event_id, o.id) < (r.sequence COLLATE "C", r.event_id, r.id)))
-ORDER BY r.priority, r.due_at, r.id
-LIMIT %s
-FOR UPDATE OF r SKIP LOCKED
-)
-SELECT id, priority FROM candidate WHERE pg_try_advisory_xact_lock(hashtextextended(lane, %s)) ORDER BY priority, due_at, id
-"""
-LANES = 0x6C616E65  # seed that keeps the lanes' advisory locks apart from others'
 
 
 def _ticks() -> float:
@@ -76,7 +58,7 @@ def claim(*, limit: int) -> Lease:
             ids = _claimable(limit)
             won = transitions.move_many(
                 _unless_lane_runs(ids), machine=RUN, expected=DUE, to=RunStatus.RUNNING, lease_owner=token, lease_until=_end(),
-                tries=F("tries") + 1, updated_at=timezone.now(),
+                tries=F("tries") + 1, updated_at=clock.now(),
             )  # fmt: skip
             if won < len(ids):
                 ids = still_ours(Lease(token, ()), ids)
@@ -114,48 +96,57 @@ def give_back(lease: Lease) -> int:
         _stop_listening(held)
         return transitions.move_many(
             Run.objects.filter(pk__in=held), machine=RUN, expected=[RunStatus.RUNNING], to=RunStatus.PENDING, lease_owner="", lease_until=None,
-            due_at=timezone.now() + timedelta(seconds=AFTER_OUR_FAILURE_S),
+            due_at=clock.now() + timedelta(seconds=AFTER_OUR_FAILURE_S),
         )  # fmt: skip
 
 
 def _stop_listening(run_ids: list[int]) -> None:
     """Writes that are under way go unanswered from now on: the time they need to settle begins here."""
-    WriteAttempt.objects.filter(step__run__in=run_ids, status=AttemptStatus.SENT).update(answered_at=timezone.now())
+    WriteAttempt.objects.filter(step__run__in=run_ids, status=AttemptStatus.SENT).update(answered_at=clock.now())
 
 
 def give_back_expired() -> int:
-    """Return runs whose worker is dead to the due ones; the count. Their sent writes are probed before anything is sent again."""
+    """Return runs whose worker is dead to the due ones; the count. Their sent writes are probed before anything is sent again.
+
+    One that several workers in a row have died with is parked instead, with a ticket.
+    """
+    clock.read()
     with transaction.atomic():
-        expired = list(
-            Run.objects.select_for_update(skip_locked=True).filter(
-                status=RunStatus.RUNNING, lease_until__lt=timezone.now()
-            )[:500]
-        )
-        lineage.write(
-            [
-                lineage.of_run(
-                    run,
-                    FactKind.RETRY,
-                    "The worker that carried it is gone; carried on by another",
-                    lease=run.lease_owner,
-                )
-                for run in expired
-            ]
-        )
+        rows = Run.objects.select_for_update(of=("self",), skip_locked=True).select_related("event")
+        expired = list(rows.filter(status=RunStatus.RUNNING, lease_until__lt=clock.now())[:500])
         _stop_listening([run.pk for run in expired])
+        poisoned = [run for run in expired if poison.is_poison(run)]
+        others = [run for run in expired if not poison.is_poison(run)]
+        lineage.write([_carried_on(run) for run in others])
         transitions.move_many(
-            Run.objects.filter(pk__in=[run.pk for run in expired]), machine=RUN, expected=[RunStatus.RUNNING], to=RunStatus.PENDING, lease_owner="",
-            lease_until=None, due_at=timezone.now(),
+            Run.objects.filter(pk__in=[run.pk for run in others]), machine=RUN, expected=[RunStatus.RUNNING], to=RunStatus.PENDING, lease_owner="",
+            lease_until=None, due_at=clock.now(), deaths=F("deaths") + 1,
         )  # fmt: skip
+        poison.park(poisoned)
     return len(expired)
 
 
+def _carried_on(run: Run) -> lineage.Fact:
+    said = "The worker that carried it is gone; carried on by another"
+    return lineage.of_run(run, FactKind.RETRY, said, lease=run.lease_owner, workers_lost=run.deaths + 1)
+
+
 def _claimable(limit: int) -> list[int]:
-    with connection.cursor() as cursor:
-        cursor.execute(CLAIMABLE, [timezone.now(), limit, LANES])
-        rows = cursor.fetchall()
-    # One priority a batch: what comes first (master data) is done before what may build on it is even looked at.
-    return [pk for pk, priority in rows if priority == rows[0][1]]
+    """A fair share of each flow; where those that go first yield nothing, whatever else is due."""
+    found, now = claimable.queues(limit=limit)
+    if not found:
+        return []
+    shares = divide(found, limit=limit, masters=precedence.masters(), patience_s=settings.MESHLINE_PATIENCE_S)
+    rows = claimable.lock(shares, now=now)
+    if not rows and len(shares) < len(found):
+        rows = claimable.lock(divide(found, limit=limit, masters={}, patience_s=0), now=now)
+    return _suspects_alone(rows)
+
+
+def _suspects_alone(rows: list[tuple[int, int]]) -> list[int]:
+    """Runs that a worker died with are carried one at a time, and first: the others of their batch must not be blamed for what one of them did."""
+    suspects = [pk for pk, deaths in rows if deaths]
+    return suspects[:1] or [pk for pk, _ in rows]
 
 
 def _unless_lane_runs(ids: list[int]) -> QuerySet[Run]:
@@ -176,6 +167,7 @@ def _beat(lease: Lease, stop: threading.Event) -> None:
 def _extend(lease: Lease) -> None:
     """Rows that the batch itself is writing at this moment are left to the next beat: waiting for them could deadlock with it."""
     began = _ticks()
+    clock.read()
     with transaction.atomic():
         mine = Run.objects.select_for_update(of=("self",), skip_locked=True).filter(
             pk__in=lease.run_ids, lease_owner=lease.token, status=RunStatus.RUNNING
@@ -185,4 +177,4 @@ def _extend(lease: Lease) -> None:
 
 
 def _end() -> datetime:
-    return timezone.now() + timedelta(seconds=settings.MESHLINE_LEASE_S)
+    return clock.now() + timedelta(seconds=settings.MESHLINE_LEASE_S)

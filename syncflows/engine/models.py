@@ -110,6 +110,9 @@ class Run(models.Model):
         blank=True,
         help_text="since when its flow's target counts, where a person started it again; null: since arrival",
     )
+    deaths = models.PositiveSmallIntegerField(
+        default=0, db_default=0, help_text="workers that died with it in a row, since it last came to rest"
+    )
     lease_owner = models.CharField(max_length=60, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
     hold_reason = models.CharField(max_length=12, choices=HoldReason, blank=True)
@@ -144,7 +147,9 @@ class Run(models.Model):
         # A change of status costs an entry in each of these: none is here that nobody reads.
         indexes = [
             models.Index(
-                fields=["priority", "due_at", "id"], condition=Q(status__in=["pending", "retrying"]), name="run_due"
+                fields=["flow", "priority", "due_at", "id"],
+                condition=Q(status__in=["pending", "retrying"]),
+                name="run_due",
             ),  # reader: claims
             models.Index(
                 fields=["lane", "sequence", "id"],

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Collate
 
 from syncflows.engine.enums import IN_FLIGHT, PARKED, RunStatus, StepStatus
 from syncflows.engine.models import Run, Step
@@ -31,7 +32,7 @@ def place(run: Run) -> tuple[str, int]:
 
 def newer_run(run: Run) -> Run | None:
     """The newest run of the same flow and lane that has spoken for the record after this one, if any."""
-    return _beyond(run).filter(status__in=SPOKEN).order_by("-sequence", "-event_id").first()
+    return _beyond(run).filter(status__in=SPOKEN).order_by("-in_order", "-event_id").first()
 
 
 def newest_spoken(runs: Collection[Run]) -> dict[Lane, Run]:
@@ -83,5 +84,7 @@ def parked_in_lanes(runs: Collection[Run]) -> dict[tuple[str, str], list[tuple[R
 
 
 def _beyond(run: Run) -> QuerySet[Run]:
-    newer = Q(sequence__gt=run.sequence) | Q(sequence=run.sequence, event_id__gt=run.event_id)
-    return Run.objects.filter(newer, flow=run.flow, lane=run.lane)
+    """Byte by byte, as claims and Python compare, whatever the database's own collation makes of upper case and punctuation."""
+    newer = Q(in_order__gt=run.sequence) | Q(sequence=run.sequence, event_id__gt=run.event_id)
+    rows = Run.objects.filter(flow=run.flow, lane=run.lane).annotate(in_order=Collate("sequence", "C"))
+    return rows.filter(newer)

@@ -24,6 +24,7 @@ RESTED = [
     "outcome",
     "tries",
     "first_failed_at",
+    "deaths",
     "lease_owner",
     "lease_until",
     "ended_at",
@@ -74,7 +75,7 @@ def _set(carry: Carry) -> None:
     run, rest, now = carry.run, carry.rest, clock.now()
     assert rest is not None
     waits_on = bool(rest.waits_for) and rest.status == RunStatus.RETRYING and run.waits_for == rest.waits_for
-    run.tries = max(0, run.tries - (not rest.counts))
+    run.tries, run.deaths = max(0, run.tries - (not rest.counts)), 0
     if rest.status == RunStatus.RETRYING and rest.counts:
         run.first_failed_at = run.first_failed_at or now
     run.status_reason, run.waits_for, run.hold_reason = rest.reason[:2000], rest.waits_for, rest.hold_reason or ""

@@ -8,8 +8,8 @@ from datetime import datetime
 
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Q
-from django.utils import timezone
 
+from meshline.kernel import clock
 from meshline.kernel.errors import Conflict
 from ownership.enums import SystemState
 from ownership.models import System, User
@@ -42,7 +42,7 @@ class Known:
         steps: dict[int, list[Step]] = {}
         for step in Step.objects.filter(run__in=[run.pk for run in runs]).order_by("run_id", "index"):
             steps.setdefault(step.run_id, []).append(step)
-        now = timezone.now()
+        now = clock.now()
         rows = System.objects.filter(Q(state__in=CLOSED) | Q(quiet_until__gt=now))
         closed = {row.name: row.state_reason or _asked_to_wait(row) for row in rows}
         return cls(steps, closed, catalog.current(), now)

@@ -14,7 +14,8 @@ from syncflows.hooks import Failure
 
 def tell(run: Run, steps: Sequence[Step], *, by: Actor, reason: str) -> None:
     """Open the ticket, where anything was or may have been written. Call in the transaction that ends the run."""
-    written = [step for step in steps if step.owns_write and step.status in (StepStatus.DONE, *IN_FLIGHT)]
+    kept = (StepStatus.DONE, *IN_FLIGHT)
+    written = [step for step in steps if step.owns_write and step.undoes is None and step.status in kept]
     if not written:
         return
     named = ", ".join(f"{step.name} {step.external_id or '(outcome unknown)'} in {step.system}" for step in written)

@@ -41,7 +41,11 @@ class Contract(Strict):
         default=None, description="where the source sends none; default: a fingerprint of the payload as read"
     )
     sequence: Cel | None = Field(
-        default=None, description="orders events of one key; compared as text, so pad numbers or use ISO dates"
+        default=None, description="orders the events of one key; default: what the envelope says, then arrival"
+    )
+    sequence_type: Literal["text", "integer", "time"] = Field(
+        default="text",
+        description="how sequences compare: as text, as whole numbers (10 after 9), or as moments whatever their zone",
     )
     occurred_at: Cel | None = None
     schema_: dict[str, Any] = Field(alias="schema")
@@ -238,7 +242,12 @@ class Flow(Strict):
     """One trigger-to-outcome definition."""
 
     live: bool = True
-    priority: int = Field(default=100, ge=0, le=1000, description="lower goes first")
+    priority: int = Field(
+        default=100,
+        ge=0,
+        le=1000,
+        description="impact: each 100 points lower double the flow's share of what is carried",
+    )
     deliver_within: Duration | None = Field(
         default=None,
         description="from arrival to outcome; retries end, and a ticket opens, before a run would be late",

@@ -266,6 +266,7 @@ def test_attempt_that_was_intended_and_never_sent_is_sent(erp: str, customer_id:
 
 def test_attempt_that_was_sent_and_not_answered_waits_for_settling(erp: str, customer_id: str) -> None:
     """As after a kill while the request was under way: a far side that is slow must not be asked twice."""
+    deals.define(erp, settle_s=3)
     [event] = deals.send(1, customer_id=customer_id)
     run = deals.run_of(event)
     _crash_before_answer(run, attempt=AttemptStatus.SENT, sent_at=timezone.now())
