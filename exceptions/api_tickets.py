@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from exceptions import api_shapes as shapes
-from exceptions import approvals, fixing, permissions, selectors, tickets
+from exceptions import approvals, fixing, permissions, repairs, selectors, tickets
 from exceptions.filters import TicketFilter
 from exceptions.models import Ticket
 from meshline.kernel.api.idempotency import idempotent
@@ -191,6 +191,40 @@ class TicketAccept(TicketAct):
     def post(self, request: Request, public_id: str) -> Response:
         asked = self.read(shapes.ReasonInput)
         approvals.accept(self.ticket(public_id), by=self.person, reason=asked["reason"])
+        return Response(shown(public_id))
+
+
+class TicketCompensate(TicketAct):
+    """Has what its run wrote taken back, last first; or goes on where an undo was refused. The ticket ends with it."""
+
+    @extend_schema(
+        operation_id="compensateTicket",
+        tags=["tickets"],
+        summary="Take back what was written",
+        request=shapes.ReasonInput,
+        responses=ANSWER,
+    )
+    @idempotent
+    def post(self, request: Request, public_id: str) -> Response:
+        asked = self.read(shapes.ReasonInput)
+        repairs.take_back(self.ticket(public_id), reason=asked["reason"], by=self.person)
+        return Response(shown(public_id))
+
+
+class TicketKeep(TicketAct):
+    """Accepts half a record as it stands: the run is closed, what was written stays."""
+
+    @extend_schema(
+        operation_id="keepTicket",
+        tags=["tickets"],
+        summary="Accept half a record as it is",
+        request=shapes.ReasonInput,
+        responses=ANSWER,
+    )
+    @idempotent
+    def post(self, request: Request, public_id: str) -> Response:
+        asked = self.read(shapes.ReasonInput)
+        repairs.keep(self.ticket(public_id), reason=asked["reason"], by=self.person)
         return Response(shown(public_id))
 
 

@@ -13,6 +13,7 @@ from exceptions.permissions import BY_HAND
 from exceptions.timeline import NOTE_LENGTH
 from ownership.models import Team, User
 from ownership.permissions import Ability, abilities_of
+from syncflows.engine import undos
 from syncflows.engine.enums import SETTLED
 from syncflows.engine.models import Step
 
@@ -136,6 +137,7 @@ def assignees(me: User, queue: Team | None) -> Choices:
 def starts(steps: list[Step]) -> Choices:
     """From the start, or from the first step that is not done, where others before it are."""
     found: Choices = [(FROM_START, "the start (steps that are done stay done)")]
+    steps = undos.forward(steps)
     undone = [step for step in steps if step.status not in SETTLED]
     if undone and undone[0] is not steps[0]:
         found.append((undone[0].name, f"the step that is missing: {undone[0].name}"))

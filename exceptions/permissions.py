@@ -17,8 +17,9 @@ from meshline.kernel.permissions import deny
 from ownership.enums import Role
 from ownership.models import User
 from ownership.permissions import Ability, abilities_of, check_user_can
+from syncflows.engine import taking_back
 from syncflows.engine.enums import FactKind, RunStatus
-from syncflows.engine.models import LineageFact
+from syncflows.engine.models import LineageFact, Run
 from syncflows.enums import HoldReason
 
 BY_HAND = (Resolution.CORRECTED, Resolution.DUPLICATE, Resolution.WRITTEN_OFF)
@@ -102,6 +103,28 @@ def check_user_can_fix(user: User, ticket: Ticket) -> None:
             f"{ticket.public_id} is about {ticket.subject}, which holds no record to replay. Resolve its cause instead.",
             code="nothing_to_replay",
         )
+
+
+def check_user_can_take_back(user: User, ticket: Ticket) -> None:
+    """Have what its run wrote taken back. One pair of eyes is enough: it makes less of the record, and says why."""
+    check_user_can(user, Ability.FIX_AND_REPLAY)
+    timeline.check_live(ticket)
+    taking_back.check_can_be_taken_back(_half_done(ticket))
+
+
+def check_user_can_keep(user: User, ticket: Ticket) -> None:
+    """Accept half a record as it stands."""
+    check_user_can(user, Ability.ACCEPT_EXCEPTIONS)
+    timeline.check_live(ticket)
+    taking_back.check_can_be_taken_back(_half_done(ticket))
+
+
+def _half_done(ticket: Ticket) -> Run:
+    if ticket.run is None or not ticket.subject.startswith("run:"):
+        raise Conflict(
+            f"{ticket.public_id} is about {ticket.subject}, which has written nothing.", code="nothing_written"
+        )
+    return ticket.run
 
 
 def check_user_can_accept(user: User, ticket: Ticket) -> None:

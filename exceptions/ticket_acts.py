@@ -9,14 +9,15 @@ from typing import Any
 from django import forms
 from django.urls import reverse
 
-from exceptions import approvals, bulk_jobs, fixing, permissions, tickets
+from exceptions import approvals, bulk_jobs, fixing, permissions, repairs, tickets
 from exceptions.enums import ApprovalStatus, TicketStatus
 from exceptions.forms import AssignForm, ReasonForm, ReplayForm, ResolveForm, WaitForm
 from exceptions.models import Approval, Ticket
 from meshline.kernel.errors import Missing
 from meshline.kernel.permissions import reason_against
 from ownership.models import User
-from syncflows.engine.enums import RunStatus
+from syncflows.engine import repair
+from syncflows.engine.enums import PARKED, RunStatus
 from syncflows.engine.models import Step
 from syncflows.enums import ExceptionClass, HoldReason
 
@@ -67,6 +68,11 @@ ACTS = {
         Act("replay", "Replay", "The record runs again as it is. Steps that are done stay done. If it fails again, a new ticket opens.", "Replayed. A new failure would open a new ticket.",
             lambda ticket, given, by: fixing.replay(ticket, by=by, reason=given["reason"], from_step=given.get("from_step") or None), permissions.check_user_can_fix,
             lambda data, ticket, steps, me: ReplayForm(data, steps=steps), key="r"),
+        Act("compensate", "Take back what was written", "What the run wrote is taken back, last first, and the record is withdrawn. Newer events of it wait until that has ended.",
+            "What was written is being taken back. This ticket ends with it, or says what could not be.",
+            lambda ticket, given, by: repairs.take_back(ticket, reason=given["reason"], by=by), permissions.check_user_can_take_back, _reason, tone="danger"),
+        Act("keep", "Accept as it is", "The run is closed. What was written stays, what is missing stays missing.", "Accepted as it is.",
+            lambda ticket, given, by: repairs.keep(ticket, reason=given["reason"], by=by), permissions.check_user_can_keep, _reason),
         Act("assign", "Assign", "It changes hands; its clock runs on.", "Assigned.",
             lambda ticket, given, by: tickets.assign(ticket, to=bulk_jobs.assignee(given["to"]), by=by), permissions.check_user_can_assign,
             lambda data, ticket, steps, me: AssignForm(data, me=me, queue=ticket.queue, initial={"to": f"user:{me.public_id}"}), key="a"),
@@ -84,12 +90,16 @@ ACTS = {
 }  # fmt: skip
 
 FIX, DECIDE = "fix", "decide"
+HALF_DONE = ("compensate", "keep")
+UNDO_REFUSED = "undo_refused"
 BY_CLASS = {
     ExceptionClass.POLICY: (DECIDE, "accept", FIX, "resolve", "assign", "wait", "replay"),
     ExceptionClass.DATA_QUALITY: (FIX, "replay", "assign", "wait", "resolve"),
     ExceptionClass.IDENTITY: ("replay", FIX, "assign", "wait", "resolve"),
     ExceptionClass.DUPLICATE: ("resolve", FIX, "assign", "wait", "replay"),
     ExceptionClass.DRIFT: ("resolve", "assign", "wait", "replay"),
+    ExceptionClass.PARTIAL: ("replay", *HALF_DONE, FIX, "assign", "wait", "resolve"),
+    ExceptionClass.ACCOUNTING: ("replay", *HALF_DONE, FIX, "assign", "wait", "resolve"),
     ExceptionClass.SILENCE: ("assign", "wait", "resolve"),
 }
 OTHERWISE = ("replay", FIX, "assign", "wait", "resolve")
@@ -116,7 +126,7 @@ def buttons(ticket: Ticket, asked: list[Approval], *, user: User) -> list[Button
         return [_button("reopen", ticket, user)]
     klass = ExceptionClass(ticket.exception_class)
     rare = RARE | RARE_FOR.get(klass, set())
-    names = [*BY_CLASS.get(klass, OTHERWISE), *_take(ticket, user)]
+    names = [*_likely(ticket, klass), *_take(ticket, user)]
     named = [(name, _named(name, ticket, asked, user)) for name in names]
     shown = [replace(button, rare=name in rare) for name, button in named if button is not None]
     first = next((place for place, button in enumerate(shown) if not button.against), -1)
@@ -124,6 +134,14 @@ def buttons(ticket: Ticket, asked: list[Approval], *, user: User) -> list[Button
         replace(button, primary=place == first, rare=button.rare and place != first)
         for place, button in enumerate(shown)
     ]
+
+
+def _likely(ticket: Ticket, klass: ExceptionClass) -> tuple[str, ...]:
+    """Once an undo was refused, going on with it is likelier than writing the rest after all."""
+    names = BY_CLASS.get(klass, OTHERWISE)
+    if ticket.reason == UNDO_REFUSED:
+        return (*HALF_DONE, *(name for name in names if name not in HALF_DONE))
+    return names
 
 
 def _take(ticket: Ticket, user: User) -> list[str]:
@@ -137,6 +155,8 @@ def _named(name: str, ticket: Ticket, asked: list[Approval], user: User) -> Butt
     if name == FIX:
         return _fix(ticket, user)
     if name == "accept" and not _waits_for_acceptance(ticket):
+        return None
+    if name in HALF_DONE and not _is_half_done(ticket):
         return None
     if name == "replay" and not ticket.subject.startswith(("run:", "event:")):
         return None
@@ -163,6 +183,11 @@ def _fix(ticket: Ticket, user: User) -> Button | None:
         "e",
         reason_against(permissions.check_user_can_fix, user, ticket),
     )
+
+
+def _is_half_done(ticket: Ticket) -> bool:
+    run = ticket.run
+    return run is not None and run.status in PARKED and repair.is_half_done(run, list(run.steps.all()))
 
 
 def _waits_for_acceptance(ticket: Ticket) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from exceptions import figures, fixing
+from exceptions import figures, fixing, repairs
 from exceptions.enums import EntryKind, TicketStatus
 from exceptions.models import Ticket, TicketEntry
 from exceptions.selectors import TicketDetail
@@ -31,7 +31,7 @@ def evidence(detail: TicketDetail) -> dict[str, Any]:
     return {
         "verdict": verdict, "ruled": _ruled(verdict) if verdict else [],
         "given": figures.given(document) if policy else None, "lines": figures.lines(document) if policy else [],
-        "steps": [_with_last(step) for step in detail.steps], "violations": _violations(context), "sides": _sides(context), "subject_rows": _subject(context),
+        "steps": [_with_last(step) for step in detail.steps], "violations": _violations(context), "sides": _sides(context), "records": _records(context), "repair": repairs.plan(ticket, list(detail.steps)), "subject_rows": _subject(context),
     }  # fmt: skip
 
 
@@ -144,6 +144,23 @@ def _sides(context: dict[str, Any]) -> list[dict[str, Any]]:
     names = {row["field"] for row in told}
     rest = [row for row in figures.sides(context.get("ours"), context.get("theirs")) if row["field"] not in names]
     return told + ([{**row, "changed": row["changed"] and not told} for row in rest])
+
+
+def _records(context: dict[str, Any]) -> dict[str, Any] | None:
+    """Documents of the target that carry the same reference, side by side: what they say alike, and where they differ."""
+    found = [
+        item
+        for item in context.get("records") or []
+        if isinstance(item, dict) and isinstance(item.get("document"), dict)
+    ]
+    if len(found) < 2:
+        return None
+    sides = [dict(figures.fields(item["document"])) for item in found]
+    names = list(dict.fromkeys(name for side in sides for name in side))
+    rows = [
+        (name, [side.get(name) for side in sides], len({str(side.get(name)) for side in sides}) > 1) for name in names
+    ]
+    return {"ids": [item.get("external_id", "") for item in found], "rows": rows}
 
 
 def _subject(context: dict[str, Any]) -> list[tuple[str, Any]]:

@@ -113,6 +113,34 @@ class RunDetailOutput(RunOutput):
     lineage = FactOutput(many=True)
 
 
+class RepairLineOutput(serializers.Serializer):
+    """One step of half a run."""
+
+    step = serializers.CharField()
+    system = serializers.CharField()
+    operation = serializers.CharField()
+    reference = serializers.CharField()
+    external_id = serializers.CharField()
+    status = serializers.ChoiceField(choices=StepStatus.choices)
+    amount = serializers.CharField(help_text="as its document says; empty where it says none")
+    currency = serializers.CharField()
+    undo = serializers.CharField(help_text="what takes it back, and how far that came; or that only a person can")
+
+
+class RepairOutput(serializers.Serializer):
+    """What half a run left behind."""
+
+    written = RepairLineOutput(many=True)
+    unknown = RepairLineOutput(many=True, help_text="sent, and not known whether it arrived")
+    taken_back = RepairLineOutput(many=True)
+    missing = RepairLineOutput(many=True)
+    missing_from = serializers.CharField(help_text="the step that a replay goes on from")
+
+
+class CompensateInput(serializers.Serializer):
+    reason = serializers.CharField(max_length=5000, help_text="one sentence; it becomes part of the record")
+
+
 class EventDetailOutput(EventOutput):
     """With its payload, lineage and runs."""
 

@@ -10,6 +10,8 @@ from syncflows.engine import undos
 from syncflows.engine.carry import Carry
 from syncflows.engine.enums import IN_FLIGHT, PARKED, StepStatus
 from syncflows.engine.models import Run, Step
+from syncflows.governance.catalog import Catalog
+from syncflows.governance.enums import Kind
 from syncflows.governance.schemas import flows
 
 AMOUNTS = ("total", "amount", "grand_total", "value")
@@ -17,13 +19,14 @@ AMOUNTS = ("total", "amount", "grand_total", "value")
 
 @dataclass(frozen=True)
 class Line:
-    """One step of the plan. `state` in words of a person: written, taken back, unknown, missing; `undo` what takes it back, or why nothing does."""
+    """One step of the plan. `status` of the step, `state` in words of a person: written, taken back, unknown, missing; `undo` what takes it back, or why nothing does."""
 
     step: str
     system: str
     operation: str
     reference: str
     external_id: str
+    status: str
     state: str
     amount: str
     currency: str
@@ -39,6 +42,11 @@ class Plan:
     unknown: list[Line]
     missing: list[Line]
     missing_from: str
+
+    @property
+    def lines(self) -> list[Line]:
+        """All of it, what stands first."""
+        return [*self.written, *self.unknown, *self.taken_back, *self.missing]
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -57,6 +65,14 @@ def plan(run: Run, steps: Sequence[Step], specs: Sequence[flows.Step]) -> Plan:
         missing=[line for step, line in lines if step.name in missing],
         missing_from=missing[0] if missing else "",
     )
+
+
+def of_run(run: Run, steps: Sequence[Step], catalog: Catalog) -> Plan | None:
+    """The plan of a run as it is now, by its flow as it is in force; None where nothing is half done. Reads nothing."""
+    if not is_half_done(run, steps):
+        return None
+    found = catalog.by_kind.get(Kind.FLOW, {}).get(run.flow)
+    return plan(run, steps, found.spec.steps if found else ())
 
 
 def is_half_done(run: Run, steps: Sequence[Step]) -> bool:
@@ -79,7 +95,7 @@ def _line(run: Run, step: Step, spec: flows.Step | None, undo: Step | None) -> L
     currency = str(step.document.get("currency") or run.currency) if amount else ""
     return Line(
         step=step.name, system=step.system, operation=step.operation, reference=step.reference, external_id=step.external_id,
-        state=StepStatus(step.status).label, amount=amount, currency=currency, undo=_undo(step, spec, undo),
+        status=step.status, state=StepStatus(step.status).label, amount=amount, currency=currency, undo=_undo(step, spec, undo),
     )  # fmt: skip
 
 

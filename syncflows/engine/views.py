@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET
 from meshline.kernel import csvtext, keyset
 from meshline.kernel.errors import Missing
 from meshline.kernel.htmx import page
-from syncflows.engine import budgets, searching, selectors, timelines
+from syncflows.engine import budgets, repair, searching, selectors, timelines, undos
 from syncflows.engine.archives import months
 from syncflows.engine.control import words
 from syncflows.engine.differences import payload_diff
@@ -89,10 +89,12 @@ def trace_record(request: HttpRequest, public_id: str) -> HttpResponse:
     about = Q(run_id=run.pk) | Q(run_id=None)
     facts = list(LineageFact.objects.filter(about, event_id=run.event_id).order_by("pk"))
     steps = list(run.steps.prefetch_related("attempts"))
+    definitions = catalog.current()
     context = {
         "run": run, "archived": months.note(run.pk), "event": run.event, "steps": steps, "lines": timelines.lines(facts, run=run, steps=steps), "related": _related(run),
+        "repair": repair.of_run(run, steps, definitions),
         "tickets": list(run.tickets.select_related("queue", "owner").order_by("-pk")), "corrected": _corrected(run),
-        "outlook": budgets.outlook(run, budgets.next_of(steps), catalog.current()), "acts": words.buttons(run, request.user),
+        "outlook": budgets.outlook(run, budgets.next_of(undos.current(steps) if run.compensation else steps), definitions), "acts": words.buttons(run, request.user),
     }  # fmt: skip
     return page(request, "engine/trace_record.html", context)
 
