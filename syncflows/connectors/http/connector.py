@@ -30,7 +30,9 @@ BASE_HEADERS = {"accept": "application/json", "user-agent": "meshline"}
 
 
 class HttpConnector:
-    """Implements `protocol.Connector`; shared by threads."""
+    """Implements `protocol.Connector`; shared by threads. Each of its requests waits for its turn by itself."""
+
+    takes_turns = True
 
     def __init__(self, *, name: str, spec: Mapping[str, Any] | systems.System) -> None:
         self.name = name

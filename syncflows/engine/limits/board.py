@@ -17,6 +17,7 @@ from django.conf import settings
 from meshline.kernel import clock
 from ownership.enums import Circuit, SystemState
 from ownership.models import System
+from syncflows.connectors.http.throttle import Throttle
 from syncflows.engine.carry import Rest
 from syncflows.engine.enums import Action, RunStatus
 from syncflows.engine.limits import circuit, meter, policy, verdicts, waking, windows
@@ -202,7 +203,9 @@ class Board:
                 job.carry.rest = _its_turn(grant.system, "as many calls as it may take are under way", _between(SLOT_S))
 
     def _opened(self, wave: Wave, jobs: list[Job], *, slots: int) -> None:
-        gate = Gate(system=wave.policy.system, slots=slots, outages=wave.policy.breaker.consecutive_outages)
+        rules = wave.policy
+        throttle = Throttle(system=rules.system, paces=rules.paces, by_operation=rules.by_operation)
+        gate = Gate(system=rules.system, slots=slots, outages=rules.breaker.consecutive_outages, throttle=throttle)
         self.waves[wave.policy.system] = wave
         for job in jobs:
             job.gate = gate

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from syncflows.connectors import pacing
 from syncflows.connectors.errors import Transient
+from syncflows.connectors.http.throttle import Throttle
+from syncflows.engine.enums import Action
 from syncflows.engine.limits import verdicts
 from syncflows.engine.limits.verdicts import Verdict
 
@@ -21,10 +23,10 @@ LOOK_AGAIN_S = 1.0
 
 
 class Gate:
-    """Shared by the threads of a wave. `outages`: so many unreachable calls in a row stop it."""
+    """Shared by the threads of a wave. `outages`: so many unreachable calls in a row stop it; `throttle` for connectors that do not pace their own requests."""
 
-    def __init__(self, *, system: str, slots: int, outages: int) -> None:
-        self.system, self.slots, self.outages = system, slots, outages
+    def __init__(self, *, system: str, slots: int, outages: int, throttle: Throttle) -> None:
+        self.system, self.slots, self.outages, self.throttle = system, slots, outages, throttle
         self._free = threading.BoundedSemaphore(max(1, slots))
         self._lock = threading.Lock()
         self._unreachable = 0
@@ -45,6 +47,8 @@ class Gate:
         try:
             self._check()
             with self._watched(job):
+                if not getattr(job.connector, "takes_turns", False):
+                    self.throttle.wait(job.step.operation if job.action == Action.SEND else "")
                 yield
         finally:
             self._free.release()

@@ -6,6 +6,13 @@ from pytest_django import Settings
 
 from meshline.console import readiness
 from meshline.kernel import counters, metrics, workers
+from ownership.enums import Circuit
+from ownership.models import System
+from syncflows.engine.limits import meter, policy
+from syncflows.engine.limits.meter import Seen
+from syncflows.governance import catalog
+from syncflows.governance.enums import Kind
+from tests.integration.engine import deals
 
 
 @pytest.fixture(autouse=True)
@@ -39,6 +46,8 @@ def test_ready_says_that_the_broker_is_down(settings: Settings) -> None:
         counters.client.cache_clear()
     assert (found["database"].ok, found["broker"].ok, found["workers"].ok) == (True, False, False)
     assert "REDIS_URL" in found["broker"].detail
+    assert found["limits"].ok
+    assert "one part in 4 of every system's limits" in found["limits"].detail
 
 
 @pytest.mark.django_db
@@ -62,3 +71,22 @@ def test_metrics_survive_a_part_that_fails(client: Client, monkeypatch: pytest.M
     text = client.get("/metrics").content.decode()
     assert 'meshline_scrape_failed{part="runs"} 1.0' in text
     assert "meshline_events_total" in text
+
+
+@pytest.mark.django_db
+def test_metrics_tell_circuits_and_limits(client: Client, settings: Settings) -> None:
+    deals.define("http://127.0.0.1:9")
+    System.objects.filter(name="erp").update(circuit=Circuit.HALF_OPEN)
+    rules = policy.of(catalog.current().get(Kind.SYSTEM, "erp"))
+    meter.heard([Seen(None, rules, {"calls": 10, "failures": 4, "t20": 10})])
+    text = client.get("/metrics").content.decode()
+    assert 'meshline_system_circuit_open{system="erp"} 0.5' in text
+    assert 'meshline_system_window_failures{system="erp"} 4.0' in text
+    assert 'meshline_system_window_p95_seconds{system="erp"} 0.032' in text
+    assert 'meshline_system_calls_allowed_at_once{system="erp"} 8.0' in text
+    assert "meshline_limits_shared 1.0" in text
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    text = client.get("/metrics").content.decode()
+    assert 'meshline_system_circuit_open{system="erp"} 0.5' in text
+    assert 'meshline_system_window_failures{system="erp"}' not in text
+    assert "meshline_limits_shared 0.0" in text
