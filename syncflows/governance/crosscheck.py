@@ -11,6 +11,7 @@ from syncflows.governance.problems import PathParts, suggestion
 from syncflows.governance.universe import Finding, Subject, Universe
 
 UPDATE = "update"
+SOFT = "soft"
 
 
 def check(universe: Universe) -> list[Finding]:
@@ -83,6 +84,7 @@ def _flow(subject: Subject, universe: Universe) -> Iterator[Finding]:
     yield from _steps(subject, universe)
     yield from undoing.check(subject, universe)
     yield from _reconcile(subject, universe)
+    yield from _promotion(subject, universe)
     if subject.name not in {owners.spec.flow for owners in universe.all(Kind.OWNERS)}:
         yield Finding(
             subject,
@@ -130,6 +132,22 @@ def _look_first(subject: Subject, universe: Universe, step: Any, path: PathParts
     if step.look_first and operation and operation.find is None:
         message = f"operation `{step.operation}` of System `{step.system}` has no `find`, so nothing can be looked up."
         yield Finding(subject, path, message, "Give the operation a `find`, or remove look_first.")
+
+
+def _promotion(subject: Subject, universe: Universe) -> Iterator[Finding]:
+    """Gates of staged documents."""
+    spec = subject.spec
+    if spec.promotion is None:
+        return
+    path: PathParts = ("promotion",)
+    if spec.promotion.approved:
+        yield from _refer(subject, universe, Kind.TEAM, spec.promotion.approved.team, (*path, "approved", "team"))
+    if spec.promotion.reconciled and spec.reconcile is None:
+        message = "the gate `reconciled` compares by the flow's `reconcile` rule, and there is none."
+        yield Finding(subject, ("spec", *path, "reconciled"), message, "Add spec.reconcile, or remove the gate.")
+    if SOFT not in (spec.commit, *(step.commit for step in spec.steps)) and not spec.promotion.imports:
+        message = "nothing of this flow is staged, so its gates promote nothing."
+        yield Finding(subject, ("spec", *path), message, "Add `commit: soft`, or remove `promotion`.", True)
 
 
 def _reconcile(subject: Subject, universe: Universe) -> Iterator[Finding]:

@@ -15,7 +15,7 @@ from django.utils import timezone
 from meshline.audit import ledger as audit
 from meshline.kernel import actors, jobs, jsontext, transitions
 from meshline.kernel.actors import Actor
-from meshline.kernel.errors import Conflict, Invalid, MeshlineError, Missing
+from meshline.kernel.errors import Invalid, MeshlineError, Missing
 from ownership.models import User
 from syncflows import hooks
 from syncflows.engine import lineage
@@ -43,6 +43,7 @@ class Result:
     problem: str = ""
     code: str = ""
     retryable: bool = False
+    error: MeshlineError | None = None
 
     @property
     def done(self) -> bool:
@@ -60,7 +61,7 @@ class Act:
     facts: list[lineage.Fact] = field(default_factory=list)
 
     def refuse(self, row: StagedDocument, error: MeshlineError) -> None:
-        self.results.append(Result(row, error.message, error.code, error.retryable))
+        self.results.append(Result(row, error.message, error.code, error.retryable, error))
 
 
 def promote(
@@ -158,8 +159,8 @@ def only(results: Sequence[Result]) -> StagedDocument:
     if not results:
         raise Missing("There is no such staged document.")
     [found] = results
-    if not found.done:
-        raise Conflict(found.problem, code=found.code, retryable=found.retryable)
+    if found.error:
+        raise found.error
     return found.row
 
 
