@@ -1,4 +1,4 @@
-"""`python -m bench [engine|ingest|idle|memory|all]`: the benchmarks. Exit 0 whether or not a goal holds, 1 when a figure could not be had."""
+"""`python -m bench [engine|ingest|idle|memory|growth|all]`: the benchmarks. Exit 0 whether or not a goal holds, 1 when a figure could not be had."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import signal
 import sys
 from pathlib import Path
 
-from bench import engine, idle, ingest, memory
+from bench import engine, growth, idle, ingest, memory
 from bench.errors import BenchError
 from bench.results import Ratio
 
@@ -61,15 +61,22 @@ def _memory(options: argparse.Namespace) -> list[Ratio]:
     return memory.run(options.memory_events, output=options.results / "memory.json")
 
 
-RUNS = {"engine": (_engine,), "ingest": (_ingest,), "idle": (_idle,), "memory": (_memory,), "all": (_engine, _ingest, _idle)}  # fmt: skip
+def _growth(options: argparse.Namespace) -> list[Ratio]:
+    return growth.run(growth.Options(stored=options.stored), output=options.results / "growth.json")
+
+
+RUNS = {"engine": (_engine,), "ingest": (_ingest,), "idle": (_idle,), "memory": (_memory,), "growth": (_growth,), "all": (_engine, _ingest, _idle)}  # fmt: skip
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("what", nargs="?", choices=RUNS, default="engine", help="all: but memory, which takes long")
+    parser.add_argument(
+        "what", nargs="?", choices=RUNS, default="engine", help="all: but memory and growth, which take long"
+    )
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the results")
     parser.add_argument("--seconds", type=_count, help="ingest: of the open loop; idle: of each watch")
     parser.add_argument("--memory-events", type=_count, default=200_000, help="memory: carried by one worker")
+    parser.add_argument("--stored", type=_count, default=growth.Options.stored, help="growth: events stored beforehand")
     _add_engine(parser)
     return parser.parse_args()
 
