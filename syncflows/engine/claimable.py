@@ -12,11 +12,13 @@ from meshline.kernel import clock
 from syncflows.engine.shares import Queue
 
 LANES = 0x6C616E65  # seed that keeps the lanes' advisory locks apart from others'
-# The first of its lane, and none of the lane is running.
-FREE = """NOT EXISTS (
-    SELECT 1 FROM engine_run o
+# The first of its lane, and none of the lane is running. Asked of each candidate by itself, as a value: written as NOT EXISTS it becomes a join, which
+# a planner that has not yet heard of a sudden backlog (its statistics say that nothing is due) answers by reading the whole backlog for each candidate.
+FREE = """coalesce((
+    SELECT false FROM engine_run o
     WHERE o.lane = r.lane AND o.id <> r.id AND o.status IN ('pending', 'retrying', 'running')
-      AND (o.status = 'running' OR (o.sequence COLLATE "C", o.event_id, o.id) < (r.sequence COLLATE "C", r.event_id, r.id)))"""
+      AND (o.status = 'running' OR (o.sequence COLLATE "C", o.event_id, o.id) < (r.sequence COLLATE "C", r.event_id, r.id))
+    LIMIT 1), true)"""
 # A walk from one flow and priority to the next, by index; of each, as many as a batch could take are counted, never the backlog.
 QUEUES = f"""
 WITH RECURSIVE queue AS (
