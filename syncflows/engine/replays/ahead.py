@@ -191,7 +191,8 @@ def _from_effects(one: Forecast) -> None:
     for does, verdict in BY_EFFECT:
         found = [effect for effect in one.effects if effect.does == does]
         if found:
-            one.verdict, one.reason = verdict, "; ".join(f"{effect.step.name}: {effect.reason}" for effect in found)
+            told = found if does == Does.FAIL else [effect for effect in one.effects if effect.does != Does.NOTHING]
+            one.verdict, one.reason = verdict, "; ".join(f"{effect.step.name}: {effect.reason}" for effect in told)
             one.detail |= found[0].failure
             return
     one.reason = (

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
+from django.db import connection
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from meshline.kernel.api.query import BadQuery, names_of
@@ -15,7 +16,10 @@ from syncflows.engine.models import Event, ReplayItem, ReplayJob, Run
 from syncflows.engine.replays.filters import ReplayFilter
 
 IDS_MAX = 10_000
-ITEMS_AT_ONCE = 2_000
+INTO_ITEMS = """
+INSERT INTO engine_replayitem (job_id, run_id, verdict, verdict_reason, detail, steps, fingerprint, outcome, outcome_reason)
+SELECT %s, pk, '', '', '{}', '[]', '', 'waiting', ''
+"""
 NEWCOMERS_COUNTED_MAX = 1_000
 PUBLIC_ID = re.compile(r"^(run|evt)_[0-9a-z]{16}$")
 # What a list's address carries besides filters.
@@ -64,16 +68,12 @@ def count(selection: Mapping[str, Any]) -> int:
 
 
 def evaluate(job: ReplayJob) -> int:
-    """Make the items, oldest run first; their number. Call in a transaction. Raises as `count`."""
+    """Make the items, oldest run first, in one statement; their number. Call in a transaction. Raises as `count`."""
     count(job.selection)
-    numbers = runs(job.selection).order_by("pk").values_list("pk", flat=True)
-    total, page = 0, []
-    for number in numbers.iterator(chunk_size=ITEMS_AT_ONCE):
-        page.append(ReplayItem(job=job, run_id=number))
-        if len(page) == ITEMS_AT_ONCE:
-            total += len(ReplayItem.objects.bulk_create(page))
-            page = []
-    return total + len(ReplayItem.objects.bulk_create(page))
+    found, params = runs(job.selection).order_by("pk").values_list("pk").query.sql_with_params()
+    with connection.cursor() as cursor:
+        cursor.execute(f"{INTO_ITEMS} FROM ({found}) AS found(pk) ORDER BY pk", [job.pk, *params])
+        return int(cursor.rowcount)
 
 
 def newcomers(job: ReplayJob) -> int:

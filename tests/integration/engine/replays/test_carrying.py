@@ -17,6 +17,7 @@ from django.db import connection
 from django.utils import timezone
 
 from exceptions.models import Ticket
+from exceptions.permissions import Decider
 from meshline.audit.models import AuditEvent
 from meshline.kernel.errors import Conflict
 from ownership.models import User
@@ -30,6 +31,7 @@ from tests import polling
 from tests.factories import people
 from tests.integration.engine import deals
 from tests.integration.engine.replays import again
+from tests.servers import counting_proxy
 
 ROOT = Path(__file__).resolve().parents[4]
 O = ReplayOutcome  # noqa: E741 - the outcomes, named often
@@ -184,6 +186,41 @@ def test_trying_the_rest_again_corrects_only_once(erp: str, customer_id: str, al
 
     assert again.outcomes(rest) == [O.DONE]
     assert deals.ledger(erp)["sum"] == {"USD": "400.00"}
+
+
+def test_what_is_foretold_is_what_happens(erp: str, customer_id: str, alice: User) -> None:
+    """The preview decides beside the engine's own rules of adoption: each verdict is held to the calls that follow it."""
+    deals.define(erp, on_change=UPDATES)
+    [event] = deals.send(1, customer_id=customer_id)
+    run = deals.carry(until=RunStatus.COMPLETED, run=deals.run_of(event))
+    cases = (
+        ("nothing_to_do", UPDATES, None, {}),
+        ("would_update", UPDATES, {"notes": "second"}, {"PATCH": 1}),
+        ("nothing_to_do", "ignore", {"notes": "third"}, {}),
+        ("would_fail", "duplicate", {"notes": "fourth"}, {}),
+        ("would_create", UPDATES, {"invoice": True, "notes": "fifth"}, {"PATCH": 1, "POST": 1}),
+    )
+    with counting_proxy.running(erp) as proxy:
+        for verdict, on_change, patch, calls in cases:
+            deals.define(proxy.url, on_change=on_change)
+            correction = {"kind": "merge", "document": patch} if patch else None
+            job = again.previewed(run, by=alice, correction=correction)
+            assert again.verdicts(job) == [verdict]
+            proxy.counted.clear()
+            again.finished(jobs.start(job, by=alice))
+            written = Counter(name.split(" ")[0] for name in proxy.counted.elements() if not name.startswith("GET"))
+            assert written == calls, verdict
+    assert deals.ledger(erp)["count"] == 1
+
+
+def test_who_corrected_by_a_replay_may_not_approve(erp: str, customer_id: str, alice: User) -> None:
+    [run] = failed(1)
+    correction = {"kind": "merge", "document": {**mended(customer_id)["document"], "list": "200.00"}}  # type: ignore[dict-item]
+    job = again.previewed(run, by=alice, correction=correction)
+    assert again.verdicts(job) == ["would_be_held"]
+    again.finished(jobs.start(job, by=alice))
+    assert again.outcomes(job) == [O.HELD]
+    assert Decider.of(alice, event_ids=[run.event_id]).corrected_event_ids == {run.event_id}
 
 
 def test_new_matches_are_said_and_not_added(erp: str, customer_id: str, alice: User) -> None:
