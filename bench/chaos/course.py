@@ -11,15 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from django.db import InterfaceError, OperationalError, connection
 
 from bench.chaos import evidence, traffic, verdict
 from bench.chaos.crew import Crew
 from bench.chaos.enums import Fault
 from bench.chaos.erp import sandbox
 from bench.chaos.storm import Storm
+from bench.cluster import Cluster
 from bench.contenders import product
 from syncflows.engine.enums import DUE, FactKind, RunStatus
 from syncflows.engine.models import LineageFact, Run
+from tests.faults.proxy import FaultyProxy
 
 ERP_TOKEN = "erp-demo-token"
 LOOK_EVERY_S = 0.1
@@ -32,67 +35,80 @@ SHOWN_MOST = 20
 
 @dataclass(frozen=True)
 class Plan:
+    """events: at most; fewer where `traffic_s` is over before. touched_again: share of deals with several events. fault_every: events to a fault."""
+
     events: int
-    touches: int
+    touched_again: float
     workers: int
     seed: int
+    fault_every: int
+    traffic_s: float
     deadline_s: float
 
 
-def run(plan: Plan, *, environment: dict[str, str], folder: Path) -> dict[str, Any]:
+def run(plan: Plan, *, cluster: Cluster, environment: dict[str, str], folder: Path) -> dict[str, Any]:
     """Run it. Returns the result as printed. Raises BenchError."""
     began = time.monotonic()
-    with sandbox(folder, environment) as url:
+    with sandbox(folder, environment) as url, FaultyProxy(url, random.Random(plan.seed)) as way:
         product.define("chaos", "deals")
         sender = traffic.Sender(random.Random(plan.seed), _customer(url))
-        crew = Crew(
-            plan.workers, environment={**environment, "BENCH_ERP_URL": f"{url}/erp"}, log=folder / "workers.log"
-        )
-        storm = Storm(plan.seed, erp=url, crew=crew)
+        crew = Crew(plan.workers, environment={**environment, "BENCH_ERP_URL": f"{way.url}/erp"}, folder=folder)
+        storm = Storm(plan.seed, every=plan.fault_every, erp=url, way=way, crew=crew, servers_in=cluster.root)
         try:
-            _blow(plan, sender, storm, crew, deadline=began + plan.deadline_s)
+            _blow(plan, sender, storm, crew, began=began)
         finally:
             crew.stop()
         found = verdict.judge(sender.accepted, evidence.runs(), evidence.orders(url))
         found.found[Fault.UNEXPLAINED] += [f"a worker ended by itself with {code}" for code in crew.ended_by_themselves]
     _tell_findings(found, folder / "workers.log")
     return {
-        "events": len(sender.accepted), **found.counts(), "seconds": round(time.monotonic() - began, 1), "seed": plan.seed, "kills": crew.kills,
-        "faults": storm.faults, "resent": sender.resent, "deals": len({event.key for event in sender.accepted}), "runs": _by_status(), "probes": _probes(),
+        "events": len(sender.accepted), **found.counts(), "seconds": round(time.monotonic() - began, 1), "seed": plan.seed, "faults": storm.seen.total(),
+        "faults_by_kind": dict(storm.seen), "calls_that_met_trouble": dict(way.met), "resent": sender.resent, "unanswered": sender.unanswered, "deals": len({event.key for event in sender.accepted}),
+        "runs": _by_status(), "probes": _probes(),
     }  # fmt: skip
 
 
-def _blow(plan: Plan, sender: traffic.Sender, storm: Storm, crew: Crew, *, deadline: float) -> None:
-    """Send everything while the storm blows; let it blow until a tenth is left; then wait for rest, or for the deadline."""
-    events = traffic.deals(random.Random(plan.seed), events=plan.events, touches=plan.touches)
+def _blow(plan: Plan, sender: traffic.Sender, storm: Storm, crew: Crew, *, began: float) -> None:
+    """Send everything while the storm blows; then calm; then wait for rest, or for the deadline."""
+    events = traffic.deals(random.Random(plan.seed), events=plan.events, touched_again=plan.touched_again)
     waiting = traffic.batches(random.Random(plan.seed), events)
     sent, calm = False, False
-    for left in _watched(storm, crew, deadline):
+    for left in _watched(storm, crew, began + plan.deadline_s):
         if not sent and left < BACKLOG_MOST:
-            some = next(waiting, None)
+            some = next(waiting, None) if time.monotonic() < began + plan.traffic_s else None
             sent = some is None
             if some:
                 sender.send(some)
-        elif not calm and sent and left < plan.events / 10:
+        elif not calm and sent:
             storm.settle()
             calm = True
         elif sent and not left:
             return
         if not calm:
-            storm.blow()
+            storm.blow(len(sender.accepted))
 
 
 def _watched(storm: Storm, crew: Crew, deadline: float) -> Iterator[int]:
     """The runs that are not at rest, again and again until the deadline; says how far it is."""
     told = 0.0
     while time.monotonic() < deadline:
-        left = Run.objects.filter(status__in=[*DUE, RunStatus.RUNNING]).count()
+        left = _left()
         if time.monotonic() - told > TELL_EVERY_S:
-            _say(f"{Run.objects.count():,} events in, {left:,} not at rest, {crew.kills} kills, {storm.faults} faults")
+            _say(f"{left:,} not at rest, {storm.seen.total()} faults")
             told = time.monotonic()
         yield left
         crew.replace_dead()
         time.sleep(LOOK_EVERY_S)
+
+
+def _left() -> int:
+    """Runs that are not at rest. Asked again where the server was crashing."""
+    while True:
+        try:
+            return Run.objects.filter(status__in=[*DUE, RunStatus.RUNNING]).count()
+        except (OperationalError, InterfaceError):
+            connection.close()
+            time.sleep(LOOK_EVERY_S)
 
 
 def _customer(url: str) -> str:
