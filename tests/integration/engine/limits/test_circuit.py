@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import timedelta
 from typing import Any
 
@@ -14,7 +15,8 @@ from ownership.enums import Circuit, SystemState
 from ownership.models import System
 from syncflows.engine import batch, health, sweeping
 from syncflows.engine.enums import CircuitEvent, RunStatus
-from syncflows.engine.limits import board, circuit, policy, waking
+from syncflows.engine.limits import board, circuit, meter, policy, waking
+from syncflows.engine.limits.meter import Ask
 from syncflows.engine.limits.verdicts import Tally
 from syncflows.engine.limits.windows import Window
 from syncflows.engine.models import CircuitChange, LineageFact, Run
@@ -133,6 +135,39 @@ def test_closing_wakes_a_few_at_once_and_then_more_and_more(erp: Erp) -> None:
     waits = sorted((due_at - now).total_seconds() for due_at in Run.objects.values_list("due_at", flat=True))
     by_second = [sum(second - 0.5 <= wait < second + 0.5 for wait in waits) for second in range(4)]
     assert by_second == [4, 8, 16, 32]
+
+
+def test_runs_that_got_no_slot_are_woken_when_slots_come_back_and_were_no_try(erp: Erp) -> None:
+    define(erp, "concurrency: 2")
+    rules = policy.of(catalog.current().get(Kind.SYSTEM, "erp"))
+    [held] = meter.admit([Ask(rules, 2, 2, [()])])  # another worker's
+    events = deals.send(1, 2, customer_id="C1")
+    batch.work()
+    assert erp.arrived == []
+    assert {(run.waits_for, run.tries) for run in Run.objects.all()} == {("system:erp/limit", 0)}
+    later = timezone.now() + timedelta(hours=1)
+    Run.objects.update(due_at=later)
+
+    other = board.board()
+    other.waves["erp"] = board.Wave(rules, held)
+    other.release()
+    other.save()
+
+    assert not Run.objects.filter(due_at__gte=later).exists()
+    batch.work()
+    assert len(erp.orders) == len(events)
+
+
+def test_rate_puts_back_with_an_honest_time_and_counts_no_try(erp: Erp) -> None:
+    define(erp, "rate_limit: {per_second: 2, burst: 2}")
+    deals.send(*range(12), customer_id="C1")
+    batch.work()
+    assert len(erp.orders) == 4  # the burst, and what came within the next second
+    waiting = Run.objects.filter(status=RunStatus.RETRYING).order_by("due_at")
+    assert {(run.waits_for, run.tries) for run in waiting} == {("system:erp/limit", 0)}
+    due = [run.due_at for run in waiting]
+    gaps_s = [(after - before).total_seconds() for before, after in itertools.pairwise(due)]
+    assert gaps_s == pytest.approx([0.5] * 7, abs=0.1)
 
 
 def test_sweeper_wakes_what_was_put_back_after_the_circuit_had_closed(erp: Erp) -> None:
