@@ -39,7 +39,8 @@ class Stage:
     def environment(self, database_url: str) -> dict[str, str]:
         return {
             **self.cluster.environment(database_url=database_url), "BENCH_ERP_URL": self.erp_url, "BENCH_WEBHOOK_SECRET": deals.SECRET,
-            "MESHLINE_TASK_QUEUE": QUEUE, "SECRET_KEY": secrets.token_urlsafe(50), "PYTHONUNBUFFERED": "1",
+            "MESHLINE_TASK_QUEUE": QUEUE, "MESHLINE_BACKLOG_HIGH": "100000000",  # the door is measured while nobody works
+            "SECRET_KEY": secrets.token_urlsafe(50), "PYTHONUNBUFFERED": "1",
         }  # fmt: skip
 
     def books(self, prefix: str) -> dict[str, Any]:

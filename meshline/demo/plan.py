@@ -103,7 +103,7 @@ def _celery(*arguments: str) -> tuple[str, ...]:
 
 def _web(demo: Demo) -> tuple[str, ...]:
     """The same line as in production (docs/settings.md)."""
-    options = ("--workers=2", "--timeout-graceful-shutdown=5", "--timeout-keep-alive=75", "--no-server-header")
+    options = ("--timeout-graceful-shutdown=5", "--timeout-keep-alive=75", "--no-server-header", "--no-access-log")
     return _python("-m", "uvicorn", "meshline.asgi:application", f"--host={HOST}", f"--port={demo.port}", *options)
 
 

@@ -9,12 +9,14 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from django.db import connection
-from pytest_django import Settings
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from meshline.kernel import actors
 from ownership import tokens
 from ownership.models import ApiToken
 from syncflows.engine import connections
+from syncflows.engine.arrivals import Arrival
+from syncflows.engine.door import groups
 from syncflows.engine.models import Event, Run
 from tests.integration.engine.door import doorstep
 from tests.integration.engine.door.test_api_events import BATCH, STRUCTURED, event
@@ -179,3 +181,18 @@ def test_pages_and_static_files_come_through(crm: httpx.Client) -> None:
 def test_foreign_host_is_refused(crm: httpx.Client) -> None:
     answer = crm.post(HOOK, content=deal(), headers={**signed(deal()), "Host": "evil.example"})
     assert (answer.status_code, Event.objects.exists()) == (400, False)
+
+
+@pytest.mark.parametrize("size", [1, 40])
+def test_a_group_takes_the_same_statements_whatever_its_size(
+    transactional_db: None, size: int, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    """Definitions, begin, events, runs, facts, names, commit."""
+    doorstep.crm()
+    requests = [
+        [Arrival("crm", "deal.won", {"deal_id": f"D{number}", "amount": "1"}, f"e-{number}")] for number in range(size)
+    ]
+    groups.accept([[Arrival("crm", "deal.won", {"deal_id": "D", "amount": "1"}, "first")]])
+    with django_assert_num_queries(7):
+        results = groups.accept(requests)
+    assert len(results) == size
