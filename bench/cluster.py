@@ -29,6 +29,7 @@ from meshline.embedded.errors import EmbeddedError
 TEMPLATE = "meshline_template"
 SEGMENTS = 16  # of 16 MB each; as a server that has run for a while keeps them, ready to be written again
 PREFIX = "bench-"
+SECTOR_BYTES = 512
 
 
 @dataclass(frozen=True)
@@ -55,13 +56,23 @@ class Cluster:
         [[position]] = self.execute("SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint")
         return int(str(position))
 
-    def written_bytes(self) -> int:
-        """What PostgreSQL wrote or made files longer by, log and tables, since the server was made. Backends tell when they end, or within seconds.
+    def written_bytes(self) -> dict[str, int]:
+        """What PostgreSQL wrote since the server was made: its log, pages of tables and indexes, and by how much it made files longer.
 
-        By its own count: the kernel's (/proc/PID/io) counts a whole folio for each page written into one, a hundred times the truth on ext4.
+        Backends tell when they end, or within seconds. By its own count: the kernel's (/proc/PID/io) counts a whole folio for each page written
+        into one, a hundred times the truth on ext4. A file that grows is filled with zeroes or only reserved; its pages are written later, and counted again.
         """
-        [[count]] = self.execute("SELECT sum(coalesce(write_bytes, 0) + coalesce(extend_bytes, 0))::bigint FROM pg_stat_io")  # fmt: skip
-        return int(str(count))
+        [[log, pages, growth]] = self.execute(
+            "SELECT coalesce(sum(write_bytes) FILTER (WHERE object = 'wal'), 0)::bigint, "
+            "coalesce(sum(write_bytes) FILTER (WHERE object <> 'wal'), 0)::bigint, coalesce(sum(extend_bytes), 0)::bigint FROM pg_stat_io"
+        )
+        return {"log": int(str(log)), "pages": int(str(pages)), "growth": int(str(growth))}
+
+    def disk_bytes(self) -> int:
+        """What everybody on this machine wrote to the disk that the servers are on; 0 where the kernel does not tell."""
+        device = self.root.stat().st_dev
+        path = Path(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}/stat")
+        return int(path.read_text().split()[6]) * SECTOR_BYTES if path.exists() else 0
 
     def counts(self) -> dict[str, int]:
         """commits, and how often the log was brought to the disk, since the server was made; told as late as `written_bytes`."""

@@ -20,21 +20,39 @@ NOT_COUNTED = ("erp", "source")
 
 
 @dataclass(frozen=True)
+class Written:
+    """What PostgreSQL wrote: bytes by kind, the length of its log, how often it committed and brought the log to the disk. disk: by everybody."""
+
+    bytes: Mapping[str, int]
+    log_length: int
+    disk: int
+    commits: int
+    log_syncs: int
+
+    @classmethod
+    def read(cls, cluster: Cluster) -> Written:
+        return cls(cluster.written_bytes(), cluster.written_log_bytes(), cluster.disk_bytes(), **cluster.counts())
+
+    def __sub__(self, other: Written) -> Written:
+        return Written(
+            {kind: count - other.bytes[kind] for kind, count in self.bytes.items()}, self.log_length - other.log_length, self.disk - other.disk,
+            self.commits - other.commits, self.log_syncs - other.log_syncs,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
 class Took:
     """What one contender took for one round. seconds: from the first request to the last order in the ERP; rest_s: until its own books say so too.
 
-    used: by part, over the whole round with the checkpoint after it. written_bytes, log_bytes: of PostgreSQL, all and its write-ahead log; commits and log_syncs too. acks_ms: p50, p95, p99, where it has a door.
+    used: by part, over the whole round with the checkpoint after it. written: by PostgreSQL. acks_ms: p50, p95, p99, where it has a door.
     """
 
     events: int
     seconds: float
     rest_s: float
     used: Mapping[str, Usage]
-    written_bytes: int
-    log_bytes: int
+    written: Written
     acks_ms: Mapping[str, float]
-    commits: int = 0
-    log_syncs: int = 0
 
     @property
     def per_second(self) -> float:
@@ -52,7 +70,7 @@ class Took:
     def kb_an_event(self) -> float:
         """PostgreSQL by its own count, the other processes by the kernel's."""
         others = sum(used.written_bytes for part, used in self.used.items() if part not in (*NOT_COUNTED, "postgres"))
-        return (self.written_bytes + others) / self.events / 1000
+        return (sum(self.written.bytes.values()) + others) / self.events / 1000
 
     def figures(self) -> dict[str, Any]:
         parts = {name: round(used.cpu_s / self.events * 1000, 3) for name, used in self.used.items()}
@@ -60,26 +78,11 @@ class Took:
             "events": self.events, "events_per_s": round(self.per_second, 1), "seconds": round(self.seconds, 3), "seconds_to_rest": round(self.rest_s, 3),
             "cpu_s_per_1000": round(self.cpu_s_per_1000, 3), "cpu_s_per_1000_by_part": parts, "kb_written_an_event": round(self.kb_an_event, 2),
             "kb_written_an_event_by_the_kernels_count": {name: round(used.written_bytes / self.events / 1000, 2) for name, used in self.used.items()},
-            "commits_an_event": round(self.commits / self.events, 2), "log_syncs_an_event": round(self.log_syncs / self.events, 3),
-            "kb_of_log_an_event": round(self.log_bytes / self.events / 1000, 2), "acknowledgement_ms": {name: round(value, 1) for name, value in self.acks_ms.items()},
+            "commits_an_event": round(self.written.commits / self.events, 2), "log_syncs_an_event": round(self.written.log_syncs / self.events, 3),
+            "kb_written_an_event_by_kind": {name: round(count / self.events / 1000, 2) for name, count in self.written.bytes.items()},
+            "kb_written_an_event_to_the_disk_by_everybody": round(self.written.disk / self.events / 1000, 2),
+            "kb_of_log_an_event": round(self.written.log_length / self.events / 1000, 2), "acknowledgement_ms": {name: round(value, 1) for name, value in self.acks_ms.items()},
         }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Written:
-    """Bytes that PostgreSQL wrote, in all and into its log, and how often."""
-
-    total: int
-    log: int
-    commits: int
-    log_syncs: int
-
-    @classmethod
-    def read(cls, cluster: Cluster) -> Written:
-        return cls(cluster.written_bytes(), cluster.written_log_bytes(), **cluster.counts())
-
-    def __sub__(self, other: Written) -> Written:
-        return Written(self.total - other.total, self.log - other.log, self.commits - other.commits, self.log_syncs - other.log_syncs)  # fmt: skip
 
 
 def measure(running: Running, stage: Stage, prefix: str, count: int) -> Took:
@@ -98,17 +101,7 @@ def measure(running: Running, stage: Stage, prefix: str, count: int) -> Took:
     _check_acknowledged(running, seen, count)
     books = _check_books(running, stage, prefix, count)
     first_at = seen["began_at"] if seen else began_at
-    return Took(
-        count,
-        books["last_at"] - first_at,
-        rest_s,
-        used,
-        written.total,
-        written.log,
-        percentiles(seen),
-        written.commits,
-        written.log_syncs,
-    )
+    return Took(count, books["last_at"] - first_at, rest_s, used, written, percentiles(seen))
 
 
 def percentiles(seen: dict[str, Any] | None) -> dict[str, float]:

@@ -43,7 +43,7 @@ def _row(name: str, contender: Contender) -> tuple[str, ...]:
     return (
         name, f"{contender.median(lambda took: took.per_second):,.0f}", f"{low:,.0f}-{high:,.0f}", f"{contender.median(lambda took: took.cpu_s_per_1000):.2f}",
         *(f"{part:.2f}" for part in parts), f"{contender.median(lambda took: took.kb_an_event):.1f}",
-        f"{contender.median(lambda took: took.log_bytes / took.events / 1000):.1f}", *(acks if contender.rounds[0].acks_ms else ["", "", ""]),
+        f"{contender.median(lambda took: took.written.log_length / took.events / 1000):.1f}", *(acks if contender.rounds[0].acks_ms else ["", "", ""]),
     )  # fmt: skip
 
 

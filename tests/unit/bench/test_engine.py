@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bench import contest, engine, profile
-from bench.contest import Took
+from bench.contest import Took, Written
 from bench.engine import Contender
 from bench.metering import Usage
 
@@ -19,7 +19,7 @@ def took(*, seconds: float = 2.0, events: int = 1000, written_bytes: int = 0) ->
         "erp": Usage(7.0, 7),
         "source": Usage(7.0, 7),
     }
-    return Took(events, seconds, seconds, used, written_bytes, 0, ACKS)
+    return Took(events, seconds, seconds, used, Written({"log": written_bytes}, 0, 0, 0, 0), ACKS)
 
 
 def test_took_leaves_the_erp_and_the_source_out() -> None:
