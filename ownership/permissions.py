@@ -16,7 +16,7 @@ class Ability(TextChoices):
 
     WORK_TICKETS = "work_tickets", "work on tickets"
     FIX_AND_REPLAY = "fix_and_replay", "correct and replay records"
-    CONTROL_RUNS = "control_runs", "retry, pause, skip and give up runs"
+    CONTROL_RUNS = "control_runs", "retry, pause, skip and give up runs, and route events"
     ACCEPT_EXCEPTIONS = "accept_exceptions", "accept prices and other policy exceptions"
     DECIDE_APPROVALS = "decide_approvals", "decide approvals"
     RECONCILE = "reconcile", "start a reconciliation and resolve its discrepancies"

@@ -10,6 +10,7 @@ urlpatterns = [
     path("events/", api_events.Events.as_view(), name="api-events"),
     path("events/<slug:public_id>/", api_arrivals.EventShow.as_view(), name="api-event"),
     path("runs/", api_runs.RunList.as_view(), name="api-runs"),
+    path("flows/<slug:name>/route-unrouted/", api.FlowRouteUnrouted.as_view(), name="api-flow-route-unrouted"),
     path("runs/bulk/", api.RunBulkStart.as_view(), name="api-runs-bulk"),
     path("runs/bulk/<slug:public_id>/", api.RunBulkShow.as_view(), name="api-run-bulk"),
     path("runs/bulk/<slug:public_id>/cancel/", api.RunBulkCancel.as_view(), name="api-run-bulk-cancel"),

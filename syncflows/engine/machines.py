@@ -40,12 +40,13 @@ RUN = Machine(
     },
 )
 
-# An event's status is decided once, at the door; only a quarantined one changes, when a person releases its corrected copy.
+# An event's status is decided once, at the door; a quarantined one changes when a person releases its corrected copy, an unrouted one when a person
+# routes it to a flow that wants it by now.
 EVENT = Machine(
     "event",
     {
         EventStatus.ACCEPTED: set(),
-        EventStatus.UNROUTED: set(),
+        EventStatus.UNROUTED: {EventStatus.ACCEPTED},
         EventStatus.QUARANTINED: {EventStatus.RELEASED},
         EventStatus.RELEASED: set(),
     },

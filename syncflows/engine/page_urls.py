@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from syncflows.engine import views, views_flows, views_systems
+from syncflows.engine import views, views_flows, views_systems, views_unrouted
 from syncflows.engine.control import views as control
 from syncflows.engine.replays import views as replays
 
@@ -26,6 +26,7 @@ urlpatterns = [
     path("trace/<str:public_id>/", views.trace_record, name="trace-record"),
     path("flows/", views_flows.flows, name="flows"),
     path("flows/<slug:name>/", views_flows.flow, name="flow"),
+    path("flows/<slug:name>/unrouted/", views_unrouted.unrouted, name="flow-unrouted"),
     path("systems/", views_systems.systems, name="systems"),
     path("systems/<slug:name>/", views_systems.system, name="system"),
     path("systems/<slug:name>/pause/", views_systems.act, {"what": "pause"}, name="system-pause"),

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET
 from meshline.kernel.errors import Invalid
 from meshline.kernel.htmx import page
 from ownership import gaps, matrix
-from syncflows.engine import figures, flow_words, selectors
+from syncflows.engine import figures, flow_words, selectors, unrouted
 from syncflows.governance import catalog, versions
 from syncflows.governance.catalog import Catalog, Versioned
 from syncflows.governance.enums import Kind
@@ -52,6 +52,7 @@ def flow(request: HttpRequest, name: str) -> HttpResponse:
         "rules": [rule for policy in parts["policies"] for rule in flow_words.rules(policy)], "matrix": matrix.of_flows([name])[name],
         "gaps": gaps.of_flows([name]), "versions": versions.of(_names(shown, found)), "comparison": _comparison(request, shown, found),
         "runs": list(selectors.runs().filter(flow=name).order_by("-pk")[:RECENT_SHOWN]), "runs_url": f"{reverse('runs')}?flow={name}",
+        "unrouted": unrouted.count(shown, found),
         **_health(name),
     }  # fmt: skip
     return page(request, "engine/flow_detail.html", context)

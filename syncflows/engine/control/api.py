@@ -16,7 +16,7 @@ from meshline.kernel.api.operations import Operation
 from meshline.kernel.errors import Missing
 from ownership.enums import Scope
 from ownership.models import User
-from syncflows.engine import budgets, selectors
+from syncflows.engine import budgets, selectors, unrouted
 from syncflows.engine.api_shapes import RunDetailOutput
 from syncflows.engine.control import acts, bulk, bulk_jobs
 from syncflows.engine.control.enums import RunAct
@@ -195,6 +195,46 @@ class RunGiveUp(RunActOperation):
     @idempotent
     def post(self, request: Request, public_id: str) -> Response:
         return self.act(RunAct.GIVE_UP, public_id, self.read(NeededReasonInput))
+
+
+class RouteInput(serializers.Serializer):
+    reason = serializers.CharField(
+        max_length=2000, required=False, allow_blank=True, help_text="needed unless it is a dry run"
+    )
+    dry_run = serializers.BooleanField(default=False)
+
+
+class RouteOutput(serializers.Serializer):
+    """What waited, and how many of it were routed; after a dry run none."""
+
+    flow = serializers.CharField()
+    events = serializers.IntegerField()
+    records = serializers.IntegerField()
+    oldest = Time(allow_null=True)
+    newest = Time(allow_null=True)
+    routed = serializers.IntegerField()
+
+
+class FlowRouteUnrouted(Operation):
+    """Gives a run of this flow to each event that no live flow wanted when it arrived; at most 5,000 at once."""
+
+    required_scopes = Scope.RUNS_WRITE
+    serializer_class = RouteOutput
+
+    @extend_schema(
+        operation_id="routeUnrouted",
+        tags=["flows"],
+        summary="Route unrouted events",
+        request=RouteInput,
+        responses=RouteOutput,
+    )
+    @idempotent(atomic=False)
+    def post(self, request: Request, name: str) -> Response:
+        asked, by = self.read(RouteInput), request.user
+        assert isinstance(by, User)
+        found = vars(unrouted.preview(name))
+        routed = 0 if asked["dry_run"] else unrouted.route(name, by=by, reason=asked.get("reason", ""))
+        return Response(RouteOutput({**found, "routed": routed}).data)
 
 
 ANSWER = PolymorphicProxySerializer(
