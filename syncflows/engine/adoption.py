@@ -234,7 +234,7 @@ def _beside_done(carry: Carry, planned: Step, owner: Step) -> None:
     spec = spec_of(carry, planned)
     if same and owner.run.canonical_key == carry.run.canonical_key:
         _adopt(carry, planned, owner)
-    elif spec.look_first and spec.on_change == IGNORE and owner.status == StepStatus.DONE:
+    elif spec.look_first and spec.on_change == IGNORE:
         _adopt(carry, planned, owner)  # it may be there from before, whoever wrote it, and whatever it says
     elif owner.run.canonical_key != carry.run.canonical_key:
         refuse_changed(carry, owner, wanted=planned, other=f"for {owner.run.canonical_key}, by {owner.run.public_id}")

@@ -61,7 +61,7 @@ def left_because(step: Step, spec: flows.Step | None, last: WriteAttempt | None,
     if spec is not None and step.operation != spec.operation:
         return "it was changed, not made, by this run: nobody but a person can restore what it said before"
     if spec is None or spec.undo is None:
-        return "the flow does not say how it is taken back"
+        return "the flow says that it stays" if spec and spec.stays else "the flow does not say how it is taken back"
     if spec.undo.when and not compiled(spec.undo.when).evaluate(scope):
         return f"the flow leaves it where `{spec.undo.when}` is not true"
     return ""

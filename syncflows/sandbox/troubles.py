@@ -92,6 +92,20 @@ def erp_hangs_after_commit(traffic: "Traffic") -> str:
     return f"the ERP takes the next orders and does not say so; {traffic.sell(discount=0)['name']} is won"
 
 
+def entitlement_refused(traffic: "Traffic") -> str:
+    """The desk refuses what comes last: order and invoice are there already, and have to be taken back."""
+    fault = {"id": "traffic-entitlement", "system": SystemName.DESK, "method": "POST", "path_prefix": "/entitlements"}
+    _switch_on(traffic, {**fault, "kind": FaultKind.STATUS, "count": 1, "params": {"status": 422}})
+    return f"the desk refuses the next entitlement; {traffic.sell(discount=0)['name']} is won"
+
+
+def undo_refused(traffic: "Traffic") -> str:
+    """As above, and the ERP will not cancel the invoice: half an order is left to a person."""
+    fault = {"id": "traffic-undo", "system": SystemName.ERP, "method": "POST", "path_prefix": "/invoices/"}
+    _switch_on(traffic, {**fault, "kind": FaultKind.STATUS, "count": 1, "params": {"status": 422}})
+    return f"the ERP refuses to cancel the next invoice; {entitlement_refused(traffic)}"
+
+
 def hand_edited_order(traffic: "Traffic") -> str:
     """Somebody gives ten per cent off in the ERP itself, past every rule: only a comparison will tell."""
     orders = [order for order in traffic.sandbox.list("/erp/orders") if order["status"] == OrderStatus.OPEN]
@@ -131,7 +145,7 @@ TROUBLES: dict[str, Callable[["Traffic"], str]] = {
     action.__name__: action
     for action in (
         deep_discount, price_above_list, unknown_product, misspelt_account, malformed_webhook,
-        duplicate_webhook, renamed_field, wrong_signature, erp_unavailable, erp_hangs_after_commit, erp_credential_expired,
+        duplicate_webhook, renamed_field, wrong_signature, erp_unavailable, erp_hangs_after_commit, erp_credential_expired, entitlement_refused, undo_refused,
         hand_edited_order,
     )
 }  # fmt: skip

@@ -181,6 +181,9 @@ class Step(Strict):
         default=True, description="false: where it fails, the run goes on without it and a ticket tells"
     )
     main: bool = Field(default=False, description="its document is the record's own; default: the first step's")
+    stays: bool = Field(
+        default=False, description="what it writes may stay when the run is taken back, so it needs no undo"
+    )
     undo: Undo | None = Field(default=None, description="how it is taken back when the run cannot be finished")
 
 

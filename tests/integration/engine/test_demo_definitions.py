@@ -129,3 +129,29 @@ def test_demo_definitions_hold_what_a_person_must_decide(company: SandboxServer)
     assert "The deal is in EUR" in reasons["euro"]
     assert "close_value" in reasons["blank"]
     assert items(company, "/erp/orders") == []
+
+
+def test_demo_definitions_take_back_a_deal_that_cannot_be_finished(company: SandboxServer) -> None:
+    send("erp", "erp.price.listed", items(company, "/erp/price-book"))
+    send("crm", "crm.account.updated", items(company, "/crm/accounts")[:1])
+    account, price = items(company, "/crm/accounts")[0], items(company, "/erp/price-book")[0]
+    fault = {
+        "system": "desk",
+        "kind": "status",
+        "method": "POST",
+        "path_prefix": "/entitlements",
+        "params": {"status": 422},
+    }
+    httpx.post(f"{company.url}/_control/faults", json=fault, trust_env=False).raise_for_status()
+    won = {
+        "account_id": account["id"], "product": price["name"], "quantity": 1, "stage": "Won", "close_date": "2026-11-20", "close_value": price["list_price"],
+    }  # fmt: skip
+    deal = call(company, "POST", "/crm/opportunities", won)
+    send("crm", "crm.opportunity.created", [deal])
+    work()
+
+    run = Run.objects.get(canonical_key=deal["id"])
+    assert (run.status, run.outcome) == (RunStatus.COMPENSATED, ""), run.status_reason
+    assert [order["status"] for order in items(company, "/erp/orders")] == ["cancelled"]
+    assert [invoice["status"] for invoice in items(company, "/erp/invoices")] == ["cancelled"]
+    assert account["id"] in {customer["external_id"] for customer in items(company, "/erp/customers")}
