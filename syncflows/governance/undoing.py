@@ -21,7 +21,9 @@ def check(subject: Subject, universe: Universe) -> Iterator[Finding]:
             yield from _undo(subject, universe, step, (*path, "undo"))
         elif subject.spec.on_partial == COMPENSATE and index < len(subject.spec.steps) - 1 and not step.stays:
             message = f"step `{step.name}` has no `undo`: when the run is taken back, what it wrote stays."
-            remedy = "Give it an `undo`; or say `stays: true` if what it writes may stay (a customer may, an order may not)."
+            remedy = (
+                "Give it an `undo`; or say `stays: true` if what it writes may stay (a customer may, an order may not)."
+            )
             yield Finding(subject, path, message, remedy, is_warning=True)
     if sum(step.main for step in subject.spec.steps) > 1:
         yield Finding(
