@@ -27,7 +27,7 @@ TOTAL_COUNTED_MAX = 10_000
 RELATED_SHOWN = 20
 SEARCH_PAGE = 25
 # Ids that other apps' pages show, by prefix.
-PAGES_OF_IDS = {"tkt_": "ticket", "apr_": "approval"}
+PAGES_OF_IDS = {"tkt_": "ticket", "apr_": "approval", "stg_": "staged-document"}
 CSV_HEADER = (
     "run", "flow", "status", "reason", "key", "customer", "amount", "currency", "outcome", "human actions", "correlation id", "created", "ended",
 )  # fmt: skip

@@ -16,8 +16,8 @@ from meshline.audit import ledger as audit
 from meshline.kernel.actors import Actor
 from meshline.kernel.errors import Invalid
 from syncflows.engine.arrivals import Arrival
-from syncflows.engine.enums import PARKED, EventStatus, RunStatus, StagedStatus, StagedVerdict
-from syncflows.engine.models import LineageFact, Run
+from syncflows.engine.enums import PARKED, RunStatus, StagedStatus, StagedVerdict
+from syncflows.engine.models import Run
 from syncflows.engine.soft.models import StagedBatch, StagedDocument
 from syncflows.enums import HoldReason
 
@@ -93,11 +93,6 @@ def standings(batches: Sequence[StagedBatch]) -> list[Standing]:
         )
         for found in batches
     ]  # fmt: skip
-
-
-def quarantined(label: str) -> int:
-    """Rows of the import that could not be read. Their facts name the import."""
-    return LineageFact.objects.filter(kind=EventStatus.QUARANTINED.value, detail__batch=label).count()
 
 
 def _counted(rows: Any, name: str) -> dict[str, list[tuple[str, str, int]]]:

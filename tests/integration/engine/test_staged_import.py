@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from exceptions.models import Approval, Ticket
@@ -217,3 +219,23 @@ def test_a_bulk_act_is_throttled_cancelled_and_told_one_by_one(books: str, custo
     assert bulk.counts(act) == {"done": 3, "left": 1, "waiting": 3}
     assert act.items.get(state="left").code == "not_staged"
     assert deals.ledger(books)["count"] == 3
+
+
+def test_the_ticket_of_an_import_and_its_page_can_be_read(books: str, customer_id: str) -> None:
+    soft_deals.send(1, 2, customer_id=customer_id, batch="b", stage="lost")
+    client = Client()
+    client.force_login(people.alice())
+    ticket = Ticket.objects.get()
+    assert client.get(reverse("ticket", args=[ticket.public_id])).status_code == 200
+    assert "staged import b" in client.get("/queue/?view=all").content.decode()
+    assert "2 records" in client.get("/staged/imports/").content.decode()
+    assert client.get("/runs/?batch=b").content.decode().count("data-row=") == 2
+    assert client.get("/").status_code == 200
+
+
+def test_a_staged_document_is_found_by_its_id(books: str, customer_id: str) -> None:
+    [row] = soft_deals.staged(*soft_deals.send(1, customer_id=customer_id, batch="b"))
+    client = Client()
+    client.force_login(people.charlie())
+    assert client.get(f"/trace/?q={row.public_id}").headers["Location"] == f"/staged/{row.public_id}/"
+    assert client.get(f"/trace/{row.run.public_id}/").status_code == 200
