@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import secrets
 import shutil
+import signal
 import statistics
 import sys
 import tempfile
@@ -172,6 +173,7 @@ def main() -> int:
     parser.add_argument("--months", type=int, default=Options.months, help="over which what is stored is spread")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the results")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is stopped
     options = Options(given.stored, given.events, given.rounds, given.months)
     try:
         found = run(options, output=given.results / "growth.json")

@@ -47,7 +47,7 @@ def show(request: HttpRequest, public_id: str, comment_form: CommentForm, *, sta
     buttons = ticket_acts.buttons(found, detail.approvals, user=me)
     entries, facts = len(detail.entries), len(detail.lineage)
     context = {
-        "ticket": found, "archived": months.note(found.run_id or found.event_id), "detail": detail, "now": now, "clock": clock_words.of_ticket(found, now=now), "clock_why": clock_words.why(found),
+        "ticket": found, "archived": "" if found.status != TicketStatus.RESOLVED else months.note(found.run_id or found.event_id), "detail": detail, "now": now, "clock": clock_words.of_ticket(found, now=now), "clock_why": clock_words.why(found),
         "blocked": ticket_page.blocked(found, detail.steps), "buttons": buttons, "has_rare": any(button.rare for button in buttons), "refusals": _refusals(buttons), "trace_lines": ticket_page.lineage(detail),
         "talk": ticket_page.talk(detail.entries), "comment_form": comment_form, "comment_against": reason_against(permissions.check_user_can_comment, me, found),
         "token": ticket_page.token(found, entries, facts, found.run), "is_live": found.status != TicketStatus.RESOLVED,

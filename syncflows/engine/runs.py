@@ -178,7 +178,9 @@ def _move(run: Run, *, expected: tuple[str, ...], by: Actor, reason: str, **valu
 
 
 def check_replayable(run: Run) -> None:
-    """Raises Conflict where it is under way or due already."""
+    """Raises Conflict where it is under way or due already, or a stub of what was archived."""
+    if run.current_payload is None:
+        months.refuse_away(run.pk, what=run.public_id)
     if run.status in REPLAYABLE:
         return
     running = run.status == RunStatus.RUNNING

@@ -82,8 +82,12 @@ def note(key: int | None) -> str:
 
 
 def refuse_away(key: int, *, what: str) -> None:
-    """Raises Conflict where the row is a stub, whose content is in an archive."""
-    month = away(key)
+    """Raises Conflict where the row is a stub, whose content is in an archive, or is on its way there. One query."""
+    month = ArchivedMonth.objects.filter(first_key__lte=key, past_key__gt=key).exclude(status=MonthStatus.LIVE).first()
+    if month is not None and month.status == MonthStatus.FROZEN:
+        raise Conflict(
+            f"{what} is being archived just now with {month.label}. Try again when that is done.", code="being_archived"
+        )
     if month is not None:
         raise Conflict(
             f"{what} was archived with {month.label}; its payload and history are in {month.folder}. "

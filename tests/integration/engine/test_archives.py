@@ -101,6 +101,11 @@ def test_archived_month_is_still_found_and_says_where_it_is(done: Run, tmp_path:
     assert f"restore --month {LABEL}" in months.note(done.pk)
     with pytest.raises(Conflict, match="Restore the month"):
         runs.replay(done.pk, by=BY, reason="again")
+    with pytest.raises(Conflict, match="Restore the month"):
+        runs.check_replayable(Run.objects.get(pk=done.pk))
+    ArchivedMonth.objects.update(status=MonthStatus.FROZEN)
+    with pytest.raises(Conflict, match="being archived just now"):
+        runs.replay(done.pk, by=BY, reason="again")
 
 
 def test_redelivered_event_of_an_archived_month_is_a_duplicate_and_writes_nothing(
