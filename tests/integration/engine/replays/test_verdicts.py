@@ -7,6 +7,8 @@ from decimal import Decimal
 
 import httpx
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from ownership.enums import SystemState
@@ -14,9 +16,11 @@ from ownership.models import System, User
 from syncflows.engine import batch, connections
 from syncflows.engine.enums import RunStatus
 from syncflows.engine.models import Run
-from syncflows.engine.replays import jobs
+from syncflows.engine.replays import ahead, jobs
+from syncflows.engine.replays.ahead import Asked
 from syncflows.engine.replays.enums import ReplayStatus, ReplayVerdict
 from syncflows.engine.replays.jobs import How
+from syncflows.governance import catalog as definitions
 from tests.factories import people
 from tests.integration.engine import deals
 from tests.integration.engine.replays import again
@@ -227,3 +231,17 @@ def test_a_preview_needs_the_right_to_replay(erp: str, customer_id: str) -> None
     run = failed(1, customer_id)
     with pytest.raises(Exception, match="may not correct and replay"):
         jobs.ask({"ids": [run.public_id]}, How(), by=people.charlie(), reason="curious")
+
+
+def test_looking_ahead_costs_a_fixed_number_of_queries(erp: str, customer_id: str, alice: User) -> None:
+    """Whatever the number of records on a page."""
+    deals.send(*range(1, 31), customer_id="nobody")
+    Run.objects.update(status=RunStatus.FAILED)
+    found = list(Run.objects.select_related("event").order_by("pk"))
+    asked, catalog = Asked(), definitions.current()
+    numbers = []
+    for some in (found[:2], found):
+        with CaptureQueriesContext(connection) as queries:
+            assert {one.verdict for one in ahead.forecast(some, asked, catalog=catalog).values()} == {V.CREATE}
+        numbers.append(len(queries))
+    assert numbers[0] == numbers[1] <= 4
