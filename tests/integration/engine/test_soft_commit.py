@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from exceptions.models import Approval, Ticket
@@ -15,7 +16,7 @@ from meshline.audit.models import AuditEvent
 from meshline.kernel.errors import Conflict, Invalid, NotAllowed
 from ownership.enums import SystemState
 from ownership.models import System
-from syncflows.engine import runs
+from syncflows.engine import batch, runs
 from syncflows.engine.enums import FactKind, RunStatus, StagedAction, StagedStatus
 from syncflows.engine.models import CanonicalRecord, LineageFact, Run, WriteAttempt
 from syncflows.engine.soft import acts
@@ -283,3 +284,13 @@ def test_a_policy_is_asked_before_anything_is_staged(soft: str, customer_id: str
     [run] = soft_deals.send(1, customer_id=customer_id, list="200.00")
     assert (run.hold_reason, soft_deals.staged(run)) == (HoldReason.APPROVAL, [])
     assert Approval.objects.count() == 1
+
+
+def test_a_direct_flow_never_asks_the_soft_ledger(erp: str, customer_id: str) -> None:
+    """What does not use the feature does not pay for it."""
+    deals.send(1, 2, customer_id=customer_id)
+    with CaptureQueriesContext(connection) as asked:
+        batch.work()
+    assert Run.objects.filter(status=RunStatus.COMPLETED).count() == 2
+    assert len(asked) > 5
+    assert not any('"engine_stageddocument"' in query["sql"] for query in asked)
