@@ -84,3 +84,10 @@ def test_read_leaves_what_it_is_not_told_to_read(payload: dict[str, object]) -> 
     other = {f"x{name}": value for name, value in payload.items()}
     found = read(**other)
     assert {name: found[name] for name in other} == other
+
+
+@pytest.mark.parametrize(("field", "length"), [("key", 201), ("event_id", 201), ("sequence", 61)])
+def test_identify_refuses_what_would_be_cut_short(field: str, length: int) -> None:
+    with pytest.raises(Unreadable, match=f"at most {length - 1} are kept") as told:
+        contracts.identify(contract(**{"key": "'k'", field: f"'{'x' * length}'"}), {"closed": "2026-11-20"})
+    assert told.value.code == f"{field}_too_long"
