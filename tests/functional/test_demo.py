@@ -25,7 +25,7 @@ from meshline.demo.logins import PASSWORD
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 DEADLINE_S = 50.0
-WORKER = "--pool=prefork"
+WORKER = "--concurrency="
 pytestmark = pytest.mark.xdist_group("demo")  # its sandbox looks for a free port
 
 
