@@ -145,6 +145,10 @@ def _settled(carry: Carry, planned: Step, own: Step | None, owners: dict[str, St
     if own is not None:
         return become(own, planned)
     fresh.append(planned)
+    if planned.owns_write:
+        owners[planned.idempotency_key] = (
+            planned  # another run of this batch that plans the same write waits for this one
+        )
     return planned
 
 

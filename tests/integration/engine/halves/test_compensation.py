@@ -279,3 +279,13 @@ def test_customer_from_before_is_left_and_one_of_another_deal_is_shared(url: str
     company.carry(first, until=RunStatus.COMPLETED)
     company.carry(second, until=RunStatus.COMPLETED)
     assert len(company.books(url, "erp", "customers")) == 1
+
+
+def test_many_deals_of_one_new_customer_in_one_batch_make_one_customer(url: str) -> None:
+    wins = company.win(*range(8))
+    for run in wins:
+        company.carry(run, until=RunStatus.COMPLETED)
+
+    assert len(company.books(url, "erp", "customers")) == 1
+    assert len(company.books(url, "erp", "orders")) == 8
+    assert not LineageFact.objects.filter(kind=FactKind.ERRORED).exists()
