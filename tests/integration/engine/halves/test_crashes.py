@@ -88,14 +88,14 @@ def _until_turned(run: Run) -> None:
 def test_killed_workers_take_back_every_order_once(url: str, tmp_path: Path) -> None:
     seed = random.randrange(10**9)
     print(f"seed {seed}")
-    draw, count, log = random.Random(seed), 120, tmp_path / "worker.log"
+    draw, count, log = random.Random(seed), 60, tmp_path / "worker.log"
     company.define(url, settle_s=0.5, attempts=30)
     company.refuse(url, "desk", "/entitlements")
     company.fault(url, "erp", "timeout_after_commit", "/orders/", probability=0.05, params={"hang_s": 1})
     company.win(*range(count))
 
     for _ in range(4):
-        _work_until_killed(log, goal=_ended() + draw.randrange(5, count // 6))
+        _work_until_killed(log, goal=min(count, _ended() + draw.randrange(5, count // 6)))
     polling.until(
         lambda: _carried() and _ended() == count,
         timeout_s=90,
@@ -115,7 +115,7 @@ def test_killed_workers_take_back_every_order_once(url: str, tmp_path: Path) -> 
 
 def _work_until_killed(log: Path, *, goal: int) -> None:
     """A process of its own that drains, as a worker does, killed once so many runs have ended."""
-    environment = deals.environment(MESHLINE_LEASE_S="2", MESHLINE_LOG_LEVEL="WARNING")
+    environment = deals.environment(MESHLINE_LEASE_S="2", MESHLINE_LOG_LEVEL="WARNING", MESHLINE_BATCH_SIZE="10")
     command = [sys.executable, "manage.py", "drain", "--timeout-s", "120"]
     with log.open("ab") as stream:
         process = subprocess.Popen(
