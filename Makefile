@@ -5,13 +5,13 @@ SHELL := /bin/sh
 
 PORT ?=
 DEMO_SECONDS ?=
-WORKERS ?= 2
+WORKERS ?= 4
 ARGS ?=
 PY := .venv/bin/python
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "  PORT=8000 and DEMO_SECONDS=60 for demo; WORKERS=2 and ARGS='-k name' for test; PYTHON=/path/to/python3.11 for any"
+	@echo "  PORT=8000 and DEMO_SECONDS=60 for demo; WORKERS=4 and ARGS='-k name' for test; PYTHON=/path/to/python3.11 for any"
 
 setup: ## .venv with everything for development, and a browser for the browser tests
 	@tools/setup dev
