@@ -14,7 +14,7 @@ from syncflows import hooks
 from syncflows.engine import ingest
 from syncflows.engine.arrivals import Arrival, Problem
 from syncflows.engine.enums import EventStatus, FactKind, IngestOutcome, RunStatus
-from syncflows.engine.models import Event, LineageFact, Run, TraceKey
+from syncflows.engine.models import Event, EventKey, LineageFact, Run, TraceKey
 from syncflows.governance import catalog
 from syncflows.governance.enums import Kind
 from tests.integration.engine.door import doorstep
@@ -173,7 +173,10 @@ def test_accept_knows_a_bad_event_again_and_takes_its_corrected_form(
     )
     assert good.outcome == IngestOutcome.ACCEPTED
     assert len(failures) == 1
-    assert TraceKey.objects.filter(kind="source_event_id", value="e-1").count() == 2
+    assert (
+        TraceKey.objects.filter(kind="source_event_id", value="e-1").count() == 1
+    )  # the accepted one has its EventKey
+    assert EventKey.objects.filter(source_event_id="e-1").count() == 1
 
 
 def test_accept_changes_nothing_where_the_ticket_cannot_be_opened(
