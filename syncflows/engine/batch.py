@@ -95,8 +95,9 @@ def _store(lease: Lease, carries: Sequence[Carry]) -> None:
         _supersede_older(held)
         adoption.settle([carry for carry in held if not carry.rest and not carry.backward])
         compensation.settle([carry for carry in held if not carry.rest and carry.backward])
-        _complete_without_steps(held)
+        known = _complete_without_steps(held)
         resting.apply(held)
+        records.apply(known)  # after those that wait for such a record are held: it releases them
 
 
 def _waves(lease: Lease, carries: Sequence[Carry], catalog: Catalog, limits: Board) -> None:
@@ -190,11 +191,11 @@ def _supersede(older: list[Run], *, by: Carry) -> None:
     runs_ended(ids, why=RunStatus.SUPERSEDED.value, by=resting.ENGINE)
 
 
-def _complete_without_steps(carries: Sequence[Carry]) -> None:
+def _complete_without_steps(carries: Sequence[Carry]) -> list[Carry]:
     done = [carry for carry in carries if not carry.rest and not carry.steps and not carry.backward]
     for carry in done:
         carry.rest = Rest(RunStatus.COMPLETED, "Completed: the record is known; no outside step")
-    records.apply(done)
+    return done
 
 
 def _in_bulk_or_singly(carries: Sequence[Carry], write: Callable[[Sequence[Carry]], None]) -> None:

@@ -15,7 +15,7 @@ from tests.factories import tickets as make
 
 pytestmark = pytest.mark.django_db
 
-QUERIES = 10
+QUERIES = 11
 DOCUMENT = {
     "list_total": "58780.49", "total": "48200.00", "customer_tier": "Silver", "discount_reason": "Signature promised today <b>",
     "lines": [{"name": "GTX Pro", "quantity": 900, "list_price": "50.00", "unit_price": "41.00"}, {"name": "Setup", "quantity": 10, "list_price": "1130.00", "unit_price": "1130.00"}],

@@ -18,7 +18,7 @@ from tests.factories import tickets as make
 pytestmark = pytest.mark.django_db
 
 MANY = 200
-QUERIES = 12
+QUERIES = 13
 HOSTILE = '<script>alert("x")</script> 🎉 שלום =HYPERLINK("http://x")'
 
 

@@ -90,7 +90,7 @@ def test_slots_from_many_threads_are_never_more_than_the_limit() -> None:
     found = rules(concurrency=5)
     with ThreadPoolExecutor(12) as pool:
         grants = list(pool.map(lambda _: ask(found, 2), range(40)))
-    assert sum(grant.slots for grant in grants) == 5
+    assert 0 < sum(grant.slots for grant in grants) <= 5
 
 
 def test_wave_is_told_which_calls_go_and_when_the_others_come_back() -> None:
