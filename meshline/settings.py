@@ -255,7 +255,7 @@ MESHLINE_INGEST_LIMIT_BYTES = env.whole(
 MESHLINE_BACKLOG_HIGH = env.whole("MESHLINE_BACKLOG_HIGH", default=100_000, least=10, most=100_000_000)
 MESHLINE_WEB_THREADS = env.whole("MESHLINE_WEB_THREADS", default=16, least=2, most=200)
 MESHLINE_BODY_WAIT_S = env.whole("MESHLINE_BODY_WAIT_S", default=60, least=1, most=3600)
-MESHLINE_BATCH_SIZE = env.whole("MESHLINE_BATCH_SIZE", default=64, least=1, most=1000)
+MESHLINE_BATCH_SIZE = env.whole("MESHLINE_BATCH_SIZE", default=128, least=1, most=1000)
 MESHLINE_WRITE_THREADS = env.whole("MESHLINE_WRITE_THREADS", default=8, least=1, most=64)
 MESHLINE_PROMOTING_MAX = env.whole("MESHLINE_PROMOTING_MAX", default=500, least=1, most=100_000)
 MESHLINE_WORKER_NICE = env.whole("MESHLINE_WORKER_NICE", default=5, least=0, most=19)
