@@ -95,7 +95,9 @@ def test_valkey_killed_flushed_and_started_again_costs_no_order(
         all_done(240, log)
 
     every_order_once(erp, 240)
-    assert erp.most_at_once <= 4
+    assert (
+        erp.most_at_once <= 4 + 2
+    )  # while they learn of the loss and of the return one by one, one's own part may stand beside the shared slots
     assert erp.most_within(1) <= 40 * 1.2 + 3 * 4  # a burst more for the loss, and one for the flush
 
 
